@@ -1,0 +1,1 @@
+"""Baselines, benchmarks, metrics and harnesses around `suli_plugin`."""

@@ -1,0 +1,29 @@
+"""The methods that SULI and SU are compared with, one file each.
+
+A new method is its file and one line below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any
+
+from suli_plugin.hookspecs import hookimpl
+
+UNLEARNERS = (
+    "benchmark_adapters.baselines.original:Original",
+    "benchmark_adapters.baselines.retrain:Retrain",
+    "benchmark_adapters.baselines.finetune:FineTune",
+    "benchmark_adapters.baselines.neg_grad:NegGrad",
+    "benchmark_adapters.baselines.random_label:RandomLabel",
+    "benchmark_adapters.baselines.bn_drift:BatchNormDrift",
+    "benchmark_adapters.baselines.logit_mask:LogitMask",
+)
+
+
+@hookimpl
+def register_unlearners(register: Callable[[type[Any]], None]) -> None:
+    """All of the above."""
+    for path in UNLEARNERS:
+        register(resolve_name(path))

@@ -1,0 +1,18 @@
+"""Benchmarks: data, original model, recipe and scenarios, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any
+
+from suli_plugin.hookspecs import hookimpl
+
+BENCHMARKS = ("benchmark_adapters.benchmarks.digits:Digits",)
+
+
+@hookimpl
+def register_benchmarks(register: Callable[[type[Any]], None]) -> None:
+    """All of the above."""
+    for path in BENCHMARKS:
+        register(resolve_name(path))

@@ -1,0 +1,249 @@
+"""The grid of a benchmark: scenarios x methods x seeds, run cell by cell and resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.provenance import command, git_commit, hardware, state_hash, versions
+from benchmark_adapters.record import canonical, read_record, write_record
+from benchmark_adapters.scoring import score
+from suli_plugin.benchmark import Benchmark, Case, scope_of
+from suli_plugin.plugins import Registry
+from suli_plugin.run import Unlearned, device_name, run
+from suli_plugin.unlearner import Unlearner
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one scenario under one seed. key: a hash of all that decides its result."""
+
+    benchmark: str
+    scenario: str
+    label: str
+    unlearner: Unlearner
+    seed: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario} {self.label} seed {self.seed}"
+
+    def path(self, folder: Path) -> Path:
+        """Where its record is; settings that differ have files that differ."""
+        return (
+            folder
+            / self.benchmark
+            / self.scenario
+            / self.label
+            / f"{self.seed}-{self.key[:12]}.json"
+        )
+
+
+@dataclass
+class Outcome:
+    """Records in the grid's order, paths beside them, and the cells that failed, with reasons."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    reused: int = 0
+    failed: list[tuple[Cell, str]] = field(default_factory=list)
+
+
+def plan(
+    benchmark: Benchmark,
+    registry: Registry,
+    *,
+    scenarios: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    seeds: Sequence[int] = (0, 1, 2),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    accelerator: Accelerator,
+) -> list[Cell]:
+    """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
+
+    changes: hyper-parameters by label, over the benchmark's settings. A glob leaves out methods
+    that do not support a scenario's scope; naming one that does not raises ValueError, as does
+    any unknown name.
+    """
+    changes = changes or {}
+    chosen = _scenarios(benchmark, scenarios)
+    labels = _labels(benchmark, registry, methods)
+    for label in changes:
+        if label not in labels:
+            raise ValueError(f"a value is set for {label!r}, which does not run; methods: {labels}")
+    cells = []
+    for scenario in chosen:
+        scope = scope_of(scenario)
+        for label in labels:
+            if scope not in registry.unlearner(label, scope).needs:
+                if label in methods and len(chosen) == 1:
+                    raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
+                continue
+            settings = {**benchmark.settings.get(label, {}), **changes.get(label, {})}
+            unlearner = _with(registry.unlearner(label, scope), settings)
+            cells += [
+                _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)
+                for seed in seeds
+            ]
+    return cells
+
+
+def run_grid(
+    cells: Sequence[Cell],
+    benchmark: Benchmark,
+    registry: Registry,
+    folder: Path,
+    accelerator: Accelerator,
+    *,
+    progress: Callable[[Cell], None] = lambda cell: None,
+) -> Outcome:
+    """Run the cells that have no whole record yet; the main process writes.
+
+    A cell that raises is named in the outcome and the others are run. progress: called before
+    each cell.
+    """
+    done: dict[Cell, dict[str, Any]] = {}
+    outcome = Outcome()
+    # Cells of one case follow one another, so that each case is made once.
+    for (scenario, seed), group in _by_case(cells):
+        missing = [cell for cell in group if not _reuse(cell, folder, done)]
+        case = None
+        for cell in group:
+            progress(cell)
+            if cell not in missing:
+                outcome.reused += 1
+                continue
+            try:
+                case = case or benchmark.case(scenario, seed)
+                done[cell] = _run_cell(cell, case, registry, accelerator)
+                if accelerator.is_main_process:
+                    write_record(cell.path(folder), done[cell])
+                    done[cell] = read_record(cell.path(folder))
+            except Exception as error:
+                # A stranger's method may raise anything; the rest of the grid goes on.
+                outcome.failed.append((cell, f"{type(error).__name__}: {error}"))
+    outcome.records = [done[cell] for cell in cells if cell in done]
+    outcome.paths = [cell.path(folder) for cell in cells if cell in done]
+    return outcome
+
+
+def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns or benchmark.default_scenarios:
+        names = [name for name in benchmark.all_scenarios if fnmatchcase(name, pattern)]
+        if not names:
+            scope_of(pattern)
+            names = [pattern]
+        found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -> list[str]:
+    known = [
+        label
+        for name, cls in registry.unlearners.items()
+        for label in (name, *(f"{name}@{preset}" for preset in cls.presets()))
+    ]
+    found: dict[str, None] = {}
+    for pattern in patterns or benchmark.methods:
+        matching = [label for label in known if fnmatchcase(label, pattern)]
+        if not matching:
+            # For its message, which names the known ones.
+            registry.unlearner(pattern, "class-wise")
+        found.update(dict.fromkeys(matching))
+    return list(found)
+
+
+def _with(unlearner: Unlearner, settings: Mapping[str, Any]) -> Unlearner:
+    fields = [field_.name for field_ in dataclasses.fields(unlearner)]
+    for name in settings:
+        if name not in fields:
+            raise ValueError(
+                f"{unlearner.name} has no hyper-parameter {name!r}; it has: {', '.join(fields)}"
+            )
+    return dataclasses.replace(unlearner, **settings)
+
+
+def _cell(
+    benchmark: Benchmark,
+    registry: Registry,
+    scenario: str,
+    label: str,
+    unlearner: Unlearner,
+    seed: int,
+    accelerator: Accelerator,
+) -> Cell:
+    decides = {
+        "benchmark": benchmark.name,
+        "scenario": scenario,
+        "label": label,
+        "hyperparameters": unlearner.hyperparameters(),
+        "seed": seed,
+        "case": benchmark.fingerprint(scenario, seed),
+        "plugin": str(registry.origins[unlearner.name]),
+        "precision": accelerator.mixed_precision,
+        "processes": accelerator.num_processes,
+        "device": device_name(accelerator.device),
+    }
+    key = hashlib.sha256(canonical(decides).encode()).hexdigest()
+    return Cell(benchmark.name, scenario, label, unlearner, seed, key)
+
+
+def _by_case(cells: Sequence[Cell]) -> Iterator[tuple[tuple[str, int], list[Cell]]]:
+    groups: dict[tuple[str, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.scenario, cell.seed), []).append(cell)
+    yield from groups.items()
+
+
+def _reuse(cell: Cell, folder: Path, done: dict[Cell, dict[str, Any]]) -> bool:
+    """Take the cell's record if it is there, whole and of this very cell."""
+    try:
+        record = read_record(cell.path(folder))
+    except ValueError:
+        return False
+    if record["cell"] != cell.key:
+        return False
+    done[cell] = record
+    return True
+
+
+def _run_cell(
+    cell: Cell, case: Case, registry: Registry, accelerator: Accelerator
+) -> dict[str, Any]:
+    unlearned = run(
+        cell.unlearner, case.original, case.request, accelerator=accelerator, seed=cell.seed
+    )
+    metrics = score(unlearned.model, case, accelerator, seed=cell.seed)
+    return _record(cell, case, unlearned, metrics, registry)
+
+
+def _record(
+    cell: Cell, case: Case, unlearned: Unlearned, metrics: dict[str, float], registry: Registry
+) -> dict[str, Any]:
+    return {
+        "benchmark": cell.benchmark,
+        "scenario": cell.scenario,
+        **unlearned.as_dict(),
+        "method": cell.label,
+        "metrics": metrics,
+        "cell": cell.key,
+        "forget_set_hash": case.forget.content_hash(),
+        "original_hash": state_hash(case.original),
+        "unlearned_hash": state_hash(unlearned.model),
+        "plugin": dataclasses.asdict(registry.origins[cell.unlearner.name]),
+        "control": cell.unlearner.control,
+        "hardware": hardware(),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "command": command(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,1 @@
+"""One definition a metric, as plain functions on arrays."""

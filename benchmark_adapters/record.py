@@ -1,0 +1,104 @@
+"""The record of one cell: a schema-versioned JSON file, written atomically, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+KEYS = {
+    "schema_version": int,
+    "benchmark": str,
+    "scenario": str,
+    "method": str,
+    "hyperparameters": dict,
+    "seed": int,
+    "metrics": dict,
+    "seconds": dict,
+    "passes": dict,
+    "scope": str,
+    "stop_reason": str,
+    "history": list,
+    "precision": str,
+    "processes": int,
+    "device": str,
+    "hardware": str,
+    "cell": str,
+    "forget_set_hash": str,
+    "original_hash": str,
+    "unlearned_hash": str,
+    "plugin": dict,
+    "versions": dict,
+    "command": str,
+    "created": str,
+    "digest": str,
+}
+
+
+def digest(record: dict[str, Any]) -> str:
+    """SHA-256 over everything in a record but its digest."""
+    rest = {key: value for key, value in record.items() if key != "digest"}
+    return hashlib.sha256(canonical(rest).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys; raises ValueError for NaN and infinity."""
+    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a record with its digest in one atomic step. Raises ValueError for a broken one."""
+    whole = {**record, "schema_version": SCHEMA_VERSION}
+    whole["digest"] = digest(whole)
+    check_record(whole)
+    write_atomically(path, json.dumps(whole, indent=1, allow_nan=False) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that others see the old state or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read and check a record. Raises ValueError that names the file and what is wrong."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a record: {error}") from error
+    try:
+        check_record(record)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a whole record: {error}") from error
+    checked: dict[str, Any] = record
+    return checked
+
+
+def check_record(record: Any) -> None:
+    """Raise ValueError for a missing key, a wrong type, a metric outside [0, 1], a wrong digest."""
+    if not isinstance(record, dict):
+        raise ValueError(f"expected an object, got {type(record).__name__}")
+    for key, kind in KEYS.items():
+        if not isinstance(record.get(key), kind):
+            raise ValueError(f"{key!r} must be {kind.__name__}, got {record.get(key)!r:.60}")
+    if record["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"schema version {record['schema_version']}, expected {SCHEMA_VERSION}")
+    for name, value in record["metrics"].items():
+        if not isinstance(value, (int, float)) or not 0 <= value <= 1 or math.isnan(value):
+            raise ValueError(f"metric {name!r} must be a fraction in [0, 1], got {value!r}")
+    if record["digest"] != digest(record):
+        raise ValueError("the digest does not match: the file was cut or altered")

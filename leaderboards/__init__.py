@@ -1,0 +1,1 @@
+"""Records, boards, submission and pages."""

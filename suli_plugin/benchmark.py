@@ -1,0 +1,83 @@
+"""The contract of a benchmark: named scenarios, and for each the case to unlearn and score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import nn
+
+from suli_plugin.hyperparameters import check_hyperparameters
+from suli_plugin.images import ImageSet
+from suli_plugin.unlearner import ForgetRequest, Scope
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scenario under one seed.
+
+    original: the model to unlearn from. forget, retain, reference: the parts of the training
+    data, and labelled data never trained on. test: images never trained on, for scores only.
+    fresh_model: makes an untrained twin. forget_classes: empty for instance-wise.
+    """
+
+    original: nn.Module
+    forget: ImageSet
+    retain: ImageSet
+    reference: ImageSet
+    test: ImageSet
+    fresh_model: Callable[[], nn.Module]
+    forget_classes: tuple[int, ...] = ()
+
+    @property
+    def request(self) -> ForgetRequest:
+        """What a method is asked, with everything there is to do it with."""
+        return ForgetRequest(
+            forget=self.forget,
+            retain=self.retain,
+            reference=self.reference,
+            fresh_model=self.fresh_model,
+            forget_classes=self.forget_classes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(ABC):
+    """A data set, an original model and scenarios. Fields are its options (folders, say).
+
+    name: a lower-case identifier. summary: one line. default_scenarios: what runs if none is
+    named. all_scenarios: what a glob chooses from. methods: labels (`method` or
+    `method@preset`) that run if none is named. settings: hyper-parameters for this benchmark by
+    label, each with where it comes from said beside it.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    default_scenarios: ClassVar[Sequence[str]]
+    all_scenarios: ClassVar[Sequence[str]]
+    methods: ClassVar[Sequence[str]]
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __post_init__(self) -> None:
+        check_hyperparameters(self)
+
+    @abstractmethod
+    def fingerprint(self, scenario: str, seed: int) -> str:
+        """A hash of everything that makes the case: data, recipe, split; known without training."""
+
+    @abstractmethod
+    def case(self, scenario: str, seed: int) -> Case:
+        """Make the case. Raises ValueError for a scenario that there is not."""
+
+
+def scope_of(scenario: str) -> Scope:
+    """The scope of a scenario's name, `class-3` or `instance-64`.
+
+    Raises ValueError for another form.
+    """
+    kind, _, number = scenario.partition("-")
+    if kind not in ("class", "instance") or not number.isdigit():
+        raise ValueError(f"a scenario is named class-N or instance-N, got {scenario!r}")
+    return "class-wise" if kind == "class" else "instance-wise"

@@ -1,0 +1,136 @@
+"""The command line `suli`: its frame, and what is installed. Plugins add the other commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from suli_plugin import plugins
+
+if TYPE_CHECKING:
+    from suli_plugin.plugins import PluginReport
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+class Suli(click.Group):
+    """The group `suli`; commands of plugins are added when it is first used."""
+
+    command_plugins: Sequence[PluginReport] | None = None
+
+    def load(self) -> Sequence[PluginReport]:
+        """Let the plugins add their commands, once; say which could not."""
+        if self.command_plugins is None:
+            self.command_plugins = plugins.load_commands(self)
+            for report in self.command_plugins:
+                if report.state == "failed":
+                    click.echo(
+                        f"warning: {report.origin} was not loaded: {report.reason}", err=True
+                    )
+        return self.command_plugins
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        self.load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group.get_command`."""
+        self.load()
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Suli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("suli-plugin"), prog_name="suli")
+def main() -> None:
+    """Unlearn with SULI, SU and the methods they are compared with.
+
+    Exit codes: 0 done, 1 something failed and is named, 2 wrong usage.
+    """
+
+
+@main.command("plugins")
+@click.option("--strict", is_flag=True, help="Fail at the first plugin that does not load.")
+@as_json
+def list_plugins(strict: bool, as_json: bool) -> None:
+    """Show the plugins that were found, what they bring, and which failed and why."""
+    try:
+        reports = plugins.load_plugins(strict=strict).reports
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    reports = [*reports, *(main.load() if isinstance(main, Suli) else [])]
+    if as_json:
+        _print_json([_plugin_row(report) for report in reports])
+        return
+    for report in reports:
+        row = _plugin_row(report)
+        brings = (
+            ", ".join([*row["unlearners"], *row["benchmarks"]]) or row["reason"] or row["group"]
+        )
+        click.echo(
+            f"{row['state']:8} {row['plugin']:12} {row['distribution']} {row['version']}: {brings}"
+        )
+
+
+@main.command("methods")
+@as_json
+def list_methods(as_json: bool) -> None:
+    """Show the unlearning methods, their presets, and the data each needs for each scope."""
+    found = plugins.registry()
+    rows = [_method_row(name, found) for name in sorted(found.unlearners)]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        needs = "; ".join(
+            f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()
+        )
+        presets = (
+            f" [{', '.join('@' + preset for preset in row['presets'])}]" if row["presets"] else ""
+        )
+        click.echo(f"{row['method']}{presets}\n    needs  {needs}\n    from   {row['paper']}")
+        click.echo(f"    by     {row['distribution']} {row['version']}")
+    _warn_of_failed(found.reports)
+
+
+def _plugin_row(report: PluginReport) -> dict[str, Any]:
+    return {
+        "plugin": report.origin.plugin,
+        "distribution": report.origin.distribution,
+        "version": report.origin.version,
+        "group": report.group,
+        "state": report.state,
+        "reason": report.reason,
+        "unlearners": list(report.unlearners),
+        "benchmarks": list(report.benchmarks),
+    }
+
+
+def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
+    cls, origin = found.unlearners[name], found.origins[name]
+    return {
+        "method": name,
+        "presets": list(cls.presets()),
+        "needs": {scope: sorted(resources) for scope, resources in cls.needs.items()},
+        "paper": cls.paper,
+        "control": cls.control,
+        "hyperparameters": cls().hyperparameters(),
+        "distribution": origin.distribution,
+        "version": origin.version,
+    }
+
+
+def _warn_of_failed(reports: Sequence[PluginReport]) -> None:
+    for report in reports:
+        if report.state == "failed":
+            click.echo(f"warning: {report.origin} was not loaded: {report.reason}", err=True)
+
+
+def _print_json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=1)
+    click.echo()

@@ -1,0 +1,108 @@
+"""The evaluation pass: one forward of every image, in evaluation mode."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.images import ImageSet
+from suli_plugin.logits import LogitsOf, logits_of
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """logits: float32 (N, K); labels: int64 (N,); both on the CPU, in the set's order."""
+
+    logits: Tensor
+    labels: Tensor
+
+    def accuracy(self) -> float:
+        """Fraction of samples whose largest logit is their label's."""
+        return float((self.logits.argmax(1) == self.labels).double().mean())
+
+    def losses(self) -> Tensor:
+        """Cross-entropy of each sample, float32 (N,), in nats."""
+        return nn.functional.cross_entropy(self.logits, self.labels, reduction="none")
+
+    def entropies(self) -> Tensor:
+        """Entropy of each predicted distribution, float32 (N,), in nats."""
+        log_p = self.logits.log_softmax(1)
+        return -(log_p.exp() * log_p).sum(1)
+
+
+def evaluate(
+    model: nn.Module,
+    images: ImageSet,
+    accelerator: Accelerator,
+    *,
+    logits_of: LogitsOf = logits_of,
+    mixed_precision: bool = False,
+    channels_last: bool = False,
+    batch_size: int = 500,
+) -> Predictions:
+    """Predict every image once; each process takes a share and all get the whole.
+
+    Scores are float32; `mixed_precision` uses the accelerator's precision instead (what a method
+    does between steps). Raises ValueError for an empty set, a label outside the model's outputs
+    and non-finite logits.
+    """
+    if len(images) == 0:
+        raise ValueError(f"the {images.kind} set is empty, expected at least one image")
+    shares = torch.arange(len(images)).tensor_split(accelerator.num_processes)
+    share = shares[accelerator.process_index]
+    # A process without a share still learns the number of outputs from one image.
+    batches = (share if len(share) else torch.tensor([0])).split(batch_size)
+    precision = accelerator.autocast() if mixed_precision else nullcontext()
+    with evaluation_mode(model), precision:
+        parts = [
+            logits_of(model(device_images(images, part, accelerator.device, channels_last))).float()
+            for part in batches
+        ]
+    logits = _of_all_processes(torch.cat(parts), share, len(images), accelerator).cpu()
+    check_labels(images, images.labels, logits.shape[1])
+    if not bool(logits.isfinite().all()):
+        broken = int((~logits.isfinite()).any(1).sum())
+        raise ValueError(
+            f"the model gives non-finite logits for {broken} of {len(images)} {images.kind} "
+            f"images; check the model, or lower the learning rate if this happened while unlearning"
+        )
+    return Predictions(logits, images.labels)
+
+
+def device_images(
+    images: ImageSet, positions: Tensor, device: torch.device, channels_last: bool
+) -> Tensor:
+    """The normalised images at these positions, in the memory layout that the model has."""
+    return in_layout(images.batch(positions, device).images, channels_last)
+
+
+def in_layout(images: Tensor, channels_last: bool) -> Tensor:
+    """The same images, channels last in memory if asked and if they are (B, C, H, W)."""
+    if channels_last and images.dim() == 4:
+        return images.contiguous(memory_format=torch.channels_last)
+    return images
+
+
+def check_labels(images: ImageSet, labels: Tensor, outputs: int) -> None:
+    """Raise ValueError if a label has no output of its own."""
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
+        outside = labels[(labels < 0) | (labels >= outputs)][0]
+        raise ValueError(
+            f"the {images.kind} set holds label {int(outside)}, "
+            f"but the model has {outputs} outputs (0 to {outputs - 1})"
+        )
+
+
+def _of_all_processes(own: Tensor, share: Tensor, total: int, accelerator: Accelerator) -> Tensor:
+    if accelerator.num_processes == 1:
+        return own
+    whole = torch.zeros(total, own.shape[1], device=own.device)
+    whole[share.to(own.device)] = own[: len(share)]
+    # Every row is written by one process and is zero elsewhere: the sum is exact and in order.
+    summed: Tensor = accelerator.reduce(whole, "sum")
+    return summed

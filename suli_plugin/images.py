@@ -1,0 +1,281 @@
+"""`ImageSet`: any map-style dataset of `(image, label)` behind one batched access path."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Kind = Literal["forget", "retain", "reference", "synthetic"]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+MEMORY_LIMIT = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples on the device.
+
+    images: float32 (B, C, H, W), normalised. labels: int64 (B,). positions: int64 (B,) on the
+    CPU, where the samples stand in their set. kind: the kind of data, for the cost.
+    """
+
+    images: Tensor
+    labels: Tensor
+    positions: Tensor
+    kind: Kind
+
+
+class PixelStore:
+    """Raw pixels and labels of a dataset: decoded once, or read anew where they do not fit.
+
+    A dataset is decoded into one tensor when it is small enough and gives the same image twice;
+    one with random transforms is read anew for every batch, so that its randomness stays.
+    """
+
+    def __init__(self, source: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> None:
+        self.source = source
+        self.memory_limit = memory_limit
+        self.pixels: Tensor | None = None
+        self._labels: Tensor | None = None
+        self._decoded = False
+
+    @classmethod
+    def of_tensors(cls, pixels: Tensor, labels: Tensor) -> PixelStore:
+        """A store that is decoded already."""
+        store = cls(torch.utils.data.TensorDataset(pixels, labels))
+        store.pixels, store._labels, store._decoded = pixels, labels.long().cpu(), True
+        return store
+
+    def __len__(self) -> int:
+        return len(self.source)  # type: ignore[arg-type]  # map-style sets have a length
+
+    def labels(self) -> Tensor:
+        """All labels, int64 (N,), on the CPU."""
+        self._decode()
+        if self._labels is None:
+            self._labels = torch.cat([self._read(part)[1] for part in self._parts()])
+        return self._labels
+
+    def take(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Pixels (uint8 or float32, on the device) and labels (on the CPU) at these positions."""
+        self._decode()
+        if self.pixels is None or self._labels is None:
+            pixels, labels = self._read(positions.tolist())
+            return pixels.to(device, non_blocking=True), labels
+        if self.pixels.device != device:
+            # The whole set moves once; after that a batch is an index on the device.
+            self.pixels = self.pixels.to(device)
+        return self.pixels[positions.to(device)], self._labels[positions]
+
+    def _decode(self) -> None:
+        if self._decoded:
+            return
+        self._decoded = True
+        if len(self) and self._fits() and not self._is_random():
+            parts = [self._read(part) for part in self._parts()]
+            self.pixels = torch.cat([pixels for pixels, _ in parts])
+            self._labels = torch.cat([labels for _, labels in parts])
+
+    def _fits(self) -> bool:
+        first = self._read([0])[0]
+        return first.element_size() * first.numel() * len(self) <= self.memory_limit
+
+    def _is_random(self) -> bool:
+        probe = list(range(min(8, len(self))))
+        return not torch.equal(self._read(probe)[0], self._read(probe)[0])
+
+    def _parts(self) -> list[list[int]]:
+        return [list(range(i, min(i + 1024, len(self)))) for i in range(0, len(self), 1024)]
+
+    def _read(self, positions: list[int]) -> tuple[Tensor, Tensor]:
+        fetch = getattr(self.source, "__getitems__", None)
+        rows = fetch(positions) if fetch else [self.source[i] for i in positions]
+        try:
+            pixels = torch.stack([_as_pixels(image) for image, _ in rows])
+            labels = torch.tensor([int(label) for _, label in rows], dtype=torch.int64)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"a dataset must give (image, label) pairs whose images have one shape, "
+                f"got {_shape_of(rows[0])} at position {positions[0]}: {error}"
+            ) from error
+        return pixels, labels
+
+
+class ImageSet(Dataset[tuple[Tensor, int]]):
+    """A set of labelled images.
+
+    source: a map-style dataset of `(image, label)`.
+    mean, std: per channel, applied to pixels in [0, 1] on the device (uint8 is divided by 255).
+    augment: `(images float32 (B, C, H, W) in [0, 1], generator) -> images`, used in training only.
+    ids: one stable name a sample (default: its position), which the content hash includes.
+    memory_limit: bytes above which the set is streamed instead of decoded once.
+    """
+
+    def __init__(
+        self,
+        source: Dataset[Any] | PixelStore,
+        *,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        augment: Augment | None = None,
+        ids: Sequence[str] | None = None,
+        kind: Kind = "synthetic",
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
+        self._store = source if isinstance(source, PixelStore) else PixelStore(source, memory_limit)
+        self._rows: Tensor | None = None
+        self._labels: Tensor | None = None
+        self._ids = None if ids is None else list(ids)
+        self.mean, self.std = _per_channel(mean), _per_channel(std)
+        self.augment = augment
+        self.kind: Kind = kind
+
+    @classmethod
+    def of_tensors(
+        cls,
+        pixels: Tensor,
+        labels: Tensor,
+        *,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        augment: Augment | None = None,
+        ids: Sequence[str] | None = None,
+        kind: Kind = "synthetic",
+    ) -> ImageSet:
+        """A set of pixels (N, C, H, W), uint8 or float32, and labels (N,)."""
+        store = PixelStore.of_tensors(pixels, labels)
+        return cls(store, mean=mean, std=std, augment=augment, ids=ids, kind=kind)
+
+    def __len__(self) -> int:
+        return len(self._store) if self._rows is None else len(self._rows)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, int]:
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"position {position} of a set of {len(self)} images")
+        batch = self.batch(torch.tensor([position % len(self)]), torch.device("cpu"))
+        return batch.images[0], int(batch.labels[0])
+
+    @property
+    def labels(self) -> Tensor:
+        """All labels, int64 (N,), on the CPU; a streamed set is read once for them."""
+        if self._labels is None:
+            labels = self._store.labels()
+            self._labels = labels if self._rows is None else labels[self._rows]
+        return self._labels
+
+    @property
+    def ids(self) -> list[str]:
+        """One stable name a sample, in the set's order."""
+        rows = range(len(self)) if self._rows is None else self._rows.tolist()
+        return [str(row) if self._ids is None else self._ids[row] for row in rows]
+
+    def pixels(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Raw pixels on the device, uint8 or float32 (B, C, H, W), and labels on the CPU."""
+        rows = positions if self._rows is None else self._rows[positions]
+        pixels, labels = self._store.take(rows, device)
+        return pixels, labels if self._labels is None else self._labels[positions]
+
+    def batch(
+        self,
+        positions: Tensor,
+        device: torch.device,
+        augment_with: torch.Generator | None = None,
+    ) -> Batch:
+        """The samples at these positions (int64, on the CPU), normalised on the device.
+
+        A generator asks for augmentation, where the set has one.
+        """
+        pixels, labels = self.pixels(positions, device)
+        images = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
+        if self.augment is not None and augment_with is not None:
+            images = self.augment(images, augment_with)
+        return Batch(self.normalised(images), labels.to(device), positions, self.kind)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images with pixels in [0, 1], as the model takes them."""
+        if self.mean is not None:
+            images = images - self.mean.to(images.device)
+        return images if self.std is None else images / self.std.to(images.device)
+
+    def subset(self, positions: Tensor | Sequence[int]) -> ImageSet:
+        """The samples at these positions, over the same stored pixels."""
+        chosen = torch.as_tensor(positions, dtype=torch.int64)
+        twin = self._twin()
+        twin._rows = chosen if self._rows is None else self._rows[chosen]
+        twin._labels = None if self._labels is None else self._labels[chosen]
+        return twin
+
+    def relabelled(self, labels: Tensor) -> ImageSet:
+        """The same images under other labels (N,)."""
+        if len(labels) != len(self):
+            raise ValueError(f"expected {len(self)} labels, one an image, got {len(labels)}")
+        twin = self._twin()
+        twin._labels = labels.long().cpu()
+        return twin
+
+    def of_kind(self, kind: Kind) -> ImageSet:
+        """The same set, its passes counted as this kind of data."""
+        twin = self._twin()
+        twin.kind = kind
+        return twin
+
+    def content_hash(self) -> str:
+        """SHA-256 over ids, labels and raw pixels in ascending order of the ids."""
+        digest = hashlib.sha256()
+        ids, labels = self.ids, self.labels.tolist()
+        ascending = sorted(range(len(ids)), key=ids.__getitem__)
+        for start in range(0, len(ids), 1024):
+            part = ascending[start : start + 1024]
+            pixels = self.pixels(torch.tensor(part), torch.device("cpu"))[0].cpu().numpy()
+            digest.update(f"{pixels.dtype}{pixels.shape[1:]}".encode())
+            for row, position in enumerate(part):
+                digest.update(f"\0{ids[position]}\0{labels[position]}\0".encode())
+                digest.update(np.ascontiguousarray(pixels[row]).tobytes())
+        return digest.hexdigest()
+
+    def _twin(self) -> ImageSet:
+        twin = ImageSet(self._store, augment=self.augment, ids=self._ids, kind=self.kind)
+        twin.mean, twin.std = self.mean, self.std
+        twin._rows, twin._labels = self._rows, self._labels
+        return twin
+
+
+def as_image_set(dataset: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> ImageSet:
+    """The dataset itself if it is an `ImageSet`, else one over it."""
+    if isinstance(dataset, ImageSet):
+        return dataset
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"expected a map-style dataset of (image, label) with a length, "
+            f"got {type(dataset).__name__}; for a DataLoader pass its `.dataset`"
+        )
+    return ImageSet(dataset, memory_limit=memory_limit)
+
+
+def _as_pixels(image: Any) -> Tensor:
+    """An image as (C, H, W): uint8 stays uint8, anything else becomes float32."""
+    if isinstance(image, Tensor):
+        return image if image.dtype == torch.uint8 else image.float()
+    array = np.asarray(image)
+    if array.dtype != np.uint8:
+        return torch.as_tensor(array, dtype=torch.float32)
+    array = array[:, :, None] if array.ndim == 2 else array
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+
+
+def _per_channel(values: Sequence[float] | None) -> Tensor | None:
+    return None if values is None else torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+
+
+def _shape_of(row: Any) -> str:
+    try:
+        image, label = row
+        return f"image {tuple(np.shape(image))} with label {label!r}"
+    except (TypeError, ValueError):
+        return type(row).__name__

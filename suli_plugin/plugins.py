@@ -1,0 +1,206 @@
+"""Find plugins, load each alone, and collect and verify what they register."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from suli_plugin import hookspecs
+from suli_plugin.hookspecs import PROJECT
+
+if TYPE_CHECKING:
+    import click
+
+    from suli_plugin.benchmark import Benchmark
+    from suli_plugin.unlearner import Scope, Unlearner
+
+COMMANDS = f"{PROJECT}.commands"
+BLOCK = "SULI_BLOCK_PLUGINS"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The entry point that something came from."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class PluginReport:
+    """What became of one entry point: `loaded`, `blocked` or `failed` with the reason."""
+
+    origin: Origin
+    group: str
+    state: str
+    reason: str = ""
+    unlearners: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+
+
+@dataclass
+class Registry:
+    """Everything that was registered, by name, with where it came from."""
+
+    unlearners: dict[str, type[Unlearner]] = field(default_factory=dict)
+    benchmarks: dict[str, type[Benchmark]] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    reports: list[PluginReport] = field(default_factory=list)
+
+    def unlearner(self, label: str, scope: Scope) -> Unlearner:
+        """The unlearner of a label, `method` or `method@preset`.
+
+        Raises ValueError for an unknown method or preset, naming the known ones.
+        """
+        name, _, preset = label.partition("@")
+        cls = self._known(self.unlearners, name, "method")
+        return cls.preset(preset, scope) if preset else cls()
+
+    def benchmark(self, name: str) -> type[Benchmark]:
+        """The benchmark of that name. Raises ValueError for an unknown one."""
+        return self._known(self.benchmarks, name, "benchmark")
+
+    def _known(self, table: dict[str, Any], name: str, what: str) -> Any:
+        if name not in table:
+            known = ", ".join(sorted(table))
+            failed = [str(report.origin) for report in self.reports if report.state == "failed"]
+            hint = f"; not loaded: {', '.join(failed)} (see `suli plugins`)" if failed else ""
+            raise ValueError(f"unknown {what} {name!r}; known: {known}{hint}")
+        return table[name]
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """All installed plugins, loaded once a process; a broken one is reported, not raised."""
+    return load_plugins()
+
+
+def load_plugins(*, strict: bool = False) -> Registry:
+    """Load every entry point of the group `suli_plugin`, each on its own.
+
+    A plugin that fails to import or to verify, or registers a taken name, brings nothing; the
+    others work. strict: raise its ValueError instead. Names in the environment variable
+    SULI_BLOCK_PLUGINS (comma-separated) are not loaded.
+    """
+    found = Registry()
+    for origin, entry_point in _entry_points(PROJECT):
+        found.reports.append(_load(found, origin, entry_point, strict))
+    return found
+
+
+def load_commands(cli: click.Group) -> list[PluginReport]:
+    """Let every entry point of the group `suli_plugin.commands` add its commands."""
+    reports = []
+    for origin, entry_point in _entry_points(COMMANDS):
+        reports.append(_guarded(origin, entry_point, lambda hook: hook.register_commands(cli=cli)))
+    return reports
+
+
+def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool) -> PluginReport:
+    unlearners: dict[str, Any] = {}
+    benchmarks: dict[str, Any] = {}
+
+    def collect(hook: Any) -> None:
+        from suli_plugin.benchmark import Benchmark
+        from suli_plugin.unlearner import Unlearner
+
+        hook.register_unlearners(
+            register=_collector(unlearners, found.unlearners, Unlearner, found)
+        )
+        hook.register_benchmarks(
+            register=_collector(benchmarks, found.benchmarks, Benchmark, found)
+        )
+
+    report = _guarded(origin, entry_point, collect, strict)
+    if report.state == "loaded":
+        found.unlearners.update(unlearners)
+        found.benchmarks.update(benchmarks)
+        found.origins.update(dict.fromkeys([*unlearners, *benchmarks], origin))
+        return PluginReport(origin, PROJECT, "loaded", "", tuple(unlearners), tuple(benchmarks))
+    return report
+
+
+def _guarded(
+    origin: Origin, entry_point: EntryPoint, use: Callable[[Any], None], strict: bool = False
+) -> PluginReport:
+    """Load one plugin into a manager of its own (pluggy itself isolates nothing) and use it."""
+    if origin.plugin in _blocked():
+        return PluginReport(origin, entry_point.group, "blocked", f"named in {BLOCK}")
+    try:
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(hookspecs)
+        manager.register(entry_point.load(), name=origin.plugin)
+        manager.check_pending()
+        use(manager.hook)
+    except Exception as error:
+        # Whatever a stranger's module raises must not stop the others.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        if strict:
+            raise ValueError(f"{origin} was not loaded: {reason}") from error
+        return PluginReport(origin, entry_point.group, "failed", reason)
+    return PluginReport(origin, entry_point.group, "loaded")
+
+
+def _collector(
+    own: dict[str, Any], taken: dict[str, Any], contract: type, found: Registry
+) -> Callable[[type], None]:
+    """The callback that a plugin calls: verify, then collect."""
+
+    def register(cls: type) -> None:
+        name = _verified(cls, contract)
+        if name in own or name in taken:
+            owner = f" by {found.origins[name]}" if name in taken else " by itself"
+            raise ValueError(f"the name {name!r} is taken{owner}")
+        own[name] = cls
+
+    return register
+
+
+def _verified(cls: type, contract: type) -> str:
+    """The name of a class that keeps the contract. Raises TypeError or ValueError if not."""
+    if not (isinstance(cls, type) and issubclass(cls, contract)):
+        raise TypeError(f"expected a subclass of {contract.__name__}, got {cls!r}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        raise TypeError(f"{cls.__name__} does not implement {missing}")
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name.replace("-", "_")):
+        raise ValueError(f"{cls.__name__}.name must be a lower-case identifier, got {name!r}")
+    return name
+
+
+def _entry_points(group: str) -> list[tuple[Origin, EntryPoint]]:
+    """Entry points of a group with their distributions; ours first, then by name."""
+    found: dict[tuple[str, str], tuple[Origin, EntryPoint]] = {}
+    for distribution in distributions():
+        for entry_point in distribution.entry_points:
+            if entry_point.group == group:
+                origin = _origin(distribution, entry_point)
+                # The same distribution can be on the path twice; the first one is imported.
+                found.setdefault((origin.distribution, entry_point.name), (origin, entry_point))
+    return sorted(found.values(), key=lambda pair: (not _is_ours(pair[0]), str(pair[0])))
+
+
+def _origin(distribution: Distribution, entry_point: EntryPoint) -> Origin:
+    return Origin(entry_point.name, distribution.metadata["Name"], distribution.version)
+
+
+def _is_ours(origin: Origin) -> bool:
+    return origin.distribution.replace("_", "-").lower() == "suli-plugin"
+
+
+def _blocked() -> set[str]:
+    return {name.strip() for name in os.environ.get(BLOCK, "").split(",")} - {""}

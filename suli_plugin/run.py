@@ -1,0 +1,236 @@
+"""`run`: one method, one model, one request; everything that must be equal for all methods."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.cost import Clock, Seconds
+from suli_plugin.evaluation import check_labels, device_images
+from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
+from suli_plugin.logits import LogitsOf, logits_of
+from suli_plugin.randomness import seeded
+from suli_plugin.session import Session
+from suli_plugin.training import HistoryEntry
+from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
+
+IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """The unlearned model, with what was done and what it cost.
+
+    seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
+    runner's check of one image a set is not counted). precision, processes, device: how.
+    """
+
+    model: nn.Module
+    unlearner: Unlearner
+    scope: Scope
+    seed: int
+    stop_reason: str
+    history: tuple[HistoryEntry, ...]
+    seconds: Seconds
+    passes: dict[str, dict[str, int]]
+    precision: str
+    processes: int
+    device: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the model, JSON-able, under the fixed keys of a record."""
+        return {
+            "method": self.unlearner.name,
+            "hyperparameters": self.unlearner.hyperparameters(),
+            "scope": self.scope,
+            "seed": self.seed,
+            "stop_reason": self.stop_reason,
+            "history": [entry.as_dict() for entry in self.history],
+            "seconds": dataclasses.asdict(self.seconds),
+            "passes": self.passes,
+            "precision": self.precision,
+            "processes": self.processes,
+            "device": self.device,
+        }
+
+
+def run(
+    unlearner: Unlearner,
+    model: nn.Module,
+    request: ForgetRequest,
+    *,
+    accelerator: Accelerator | None = None,
+    seed: int = 0,
+    logits_of: LogitsOf = logits_of,
+    channels_last: bool | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Unlearned:
+    """Unlearn `request` from a copy of `model`.
+
+    The original stays as it is, the global random state too. accelerator: device, precision and
+    processes (default: Accelerate's own). logits_of: from the model's output to logits (B, K).
+    channels_last: the memory layout of models and images (default: with bf16, where it is
+    faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
+    Raises ValueError or TypeError for a request that the method cannot serve.
+    """
+    accelerator = accelerator if accelerator is not None else Accelerator()
+    _refuse_half_precision_on_cpu(accelerator)
+    resources = _declared(unlearner, request)
+    clock = Clock(accelerator.device)
+    with clock.running(), seeded(seed, accelerator.device):
+        layout = channels_last if channels_last is not None else _is_bf16(accelerator)
+        session = Session(
+            accelerator=accelerator,
+            seed=seed,
+            logits_of=logits_of,
+            channels_last=layout,
+            method=unlearner.name,
+            scope=request.scope,
+            forget_classes=request.forget_classes,
+        )
+        twin = _on_device(copy.deepcopy(model), session)
+        session.granted = _granted(request, resources, session, memory_limit)
+        _check_fit(twin, session)
+        unlearned = unlearner.unlearn(twin, session)
+        unlearned = _as_it_came(unlearned, model)
+    return Unlearned(
+        model=unlearned,
+        unlearner=unlearner,
+        scope=request.scope,
+        seed=seed,
+        stop_reason=session.stop_reason,
+        history=tuple(session.history),
+        seconds=Seconds(session.update_clock.seconds, clock.seconds),
+        passes=session.passes.as_dict(),
+        precision=accelerator.mixed_precision,
+        processes=accelerator.num_processes,
+        device=device_name(accelerator.device),
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the accelerator's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _refuse_half_precision_on_cpu(accelerator: Accelerator) -> None:
+    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise ValueError("fp16 on a CPU silently computes in fp32; use bf16 or no mixed precision")
+
+
+def _is_bf16(accelerator: Accelerator) -> bool:
+    return accelerator.mixed_precision == "bf16"
+
+
+def _declared(unlearner: Unlearner, request: ForgetRequest) -> frozenset[Resource]:
+    """The resources the method declares for this scope, all of which the request must bring."""
+    if request.scope not in unlearner.needs:
+        supported = " and ".join(unlearner.needs)
+        raise ValueError(f"{unlearner.name} supports {supported} unlearning, not {request.scope}")
+    needs = unlearner.resources(request.scope)
+    for name in RESOURCES:
+        if name in needs and request.resource(name) is None:
+            raise ValueError(
+                f"{unlearner.name} needs {name!r} for {request.scope} unlearning; "
+                f"pass ForgetRequest({name}=...)"
+            )
+    return needs
+
+
+def _granted(
+    request: ForgetRequest,
+    resources: frozenset[Resource],
+    session: Session,
+    memory_limit: int,
+) -> dict[Resource, Any]:
+    """What the method may touch; whatever it did not declare is not even looked at."""
+    granted: dict[Resource, Any] = {}
+    for name in resources:
+        granted[name] = request.resource(name)
+        if name == "fresh_model":
+            granted[name] = _fresh_models(granted[name], session)
+        elif name in IMAGE_RESOURCES:
+            images = as_image_set(granted[name], memory_limit)
+            granted[name] = _not_empty(images.of_kind(name))  # type: ignore[arg-type]  # kinds are names of resources
+    return granted
+
+
+def _not_empty(images: ImageSet) -> ImageSet:
+    if len(images) == 0:
+        reason = {
+            "forget": "there is nothing to forget",
+            "retain": "the forget set would be everything",
+        }
+        why = reason.get(images.kind, "there is nothing to decide by when to stop")
+        raise ValueError(f"the {images.kind} set is empty: {why}")
+    return images
+
+
+def _fresh_models(make: Callable[[], nn.Module], session: Session) -> Callable[[], nn.Module]:
+    return lambda: _on_device(make(), session)
+
+
+def _on_device(model: nn.Module, session: Session) -> nn.Module:
+    model = model.to(session.device)
+    return model.to(memory_format=torch.channels_last) if session.channels_last else model
+
+
+def _check_fit(model: nn.Module, session: Session) -> None:
+    """Try one image of each granted set, so that a misfit is said before anything is done."""
+    for name in IMAGE_RESOURCES:
+        if name in session.granted:
+            images = session.granted[name]
+            logits = _logits_of_first(model, images, session)
+            _check_classes(session, logits.shape[1])
+            check_labels(
+                images, images.pixels(torch.tensor([0]), torch.device("cpu"))[1], logits.shape[1]
+            )
+
+
+def _logits_of_first(model: nn.Module, images: ImageSet, session: Session) -> Tensor:
+    first = device_images(images, torch.tensor([0]), session.device, session.channels_last)
+    try:
+        with evaluation_mode(model):
+            logits = session.logits_of(model(first))
+    except (RuntimeError, IndexError) as error:
+        raise ValueError(
+            f"the model cannot take an image of the {images.kind} set, "
+            f"shape {tuple(first.shape[1:])}: {str(error).splitlines()[0]}"
+        ) from error
+    if logits.dim() != 2:
+        raise ValueError(
+            f"expected logits (B, K), got shape {tuple(logits.shape)}; pass logits_of="
+        )
+    if not bool(logits.isfinite().all()):
+        raise ValueError(f"the original model gives non-finite logits on the {images.kind} set")
+    return logits
+
+
+def _check_classes(session: Session, outputs: int) -> None:
+    for label in session.forget_classes:
+        if not 0 <= label < outputs:
+            raise ValueError(
+                f"forgotten class {label} is out of range: "
+                f"the model has {outputs} outputs (0 to {outputs - 1})"
+            )
+    if len(session.forget_classes) >= outputs:
+        raise ValueError("every class is forgotten: nothing would be left to predict")
+
+
+def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:
+    """Modes and gradient flags as the original's, memory contiguous, gradients dropped."""
+    unlearned = unlearned.to(memory_format=torch.contiguous_format)
+    modes = {name: module.training for name, module in original.named_modules()}
+    for name, module in unlearned.named_modules():
+        module.training = modes.get(name, module.training)
+    for parameter in unlearned.parameters():
+        parameter.grad = None
+    return unlearned

@@ -1,0 +1,75 @@
+"""`Session`: what the runner lends a method: the declared resources, and the shared `Trainer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from suli_plugin.evaluation import Predictions
+from suli_plugin.images import ImageSet
+from suli_plugin.training import Stop, StopRule, Trainer
+from suli_plugin.unlearner import Resource, Scope, TrainingLog
+
+
+@dataclass
+class Session(Trainer):
+    """A request as a method sees it. Asking for a resource that was not declared raises.
+
+    method: the unlearner's name, for messages. scope, forget_classes: of the request.
+    granted: the declared resources; image sets carry their kind. channels: the trainer's.
+    """
+
+    method: str = ""
+    scope: Scope = "instance-wise"
+    forget_classes: tuple[int, ...] = ()
+    granted: dict[Resource, Any] = field(default_factory=dict)
+
+    @property
+    def forget(self) -> ImageSet:
+        """The forget set."""
+        return self._resource("forget")
+
+    @property
+    def retain(self) -> ImageSet:
+        """The retain set."""
+        return self._resource("retain")
+
+    @property
+    def reference(self) -> ImageSet:
+        """Labelled data that was never trained on."""
+        return self._resource("reference")
+
+    @property
+    def fresh_model(self) -> Callable[[], nn.Module]:
+        """Makes an untrained twin of the original, in its memory layout, on the device."""
+        return self._resource("fresh_model")
+
+    @property
+    def training_log(self) -> TrainingLog:
+        """The log of the original's training."""
+        return self._resource("training_log")
+
+    def stop_rule(
+        self, model: nn.Module, choose: Stop, *, before: Predictions | None = None
+    ) -> StopRule:
+        """The paper's stop rule (section 4), measured on the original once.
+
+        Class-wise: forget accuracy 0. Instance-wise: the original's accuracy on the reference
+        set. before: predictions of the forget set, where the method has them already.
+        """
+        before = before if before is not None else self.predict(model, self.forget)
+        target = 0.0
+        if self.scope == "instance-wise" and choose != "never":
+            target = self.predict(model, self.reference).accuracy()
+        return StopRule(self.forget, target, before.accuracy(), choose)
+
+    def _resource(self, name: Resource) -> Any:
+        if name not in self.granted:
+            raise ValueError(
+                f"{self.method} asked for {name!r}, which it does not declare for "
+                f"{self.scope} unlearning; add it to `needs`"
+            )
+        return self.granted[name]

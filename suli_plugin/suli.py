@@ -1,0 +1,301 @@
+"""SULI, self-unlearning with layered iteration, and SU, its one-pass form.
+
+Lyu et al., Fine-Grained and Efficient Self-Unlearning with Layered Iteration, IJCAI 2025.
+Where the paper and its official release differ, the presets `paper` and `official` do, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+from typing_extensions import Self
+
+from suli_plugin.batch_norm import BatchNorm, buffers_kept, buffers_moved_twice
+from suli_plugin.evaluation import Predictions
+from suli_plugin.hyperparameters import bounds
+from suli_plugin.images import Batch
+from suli_plugin.randomness import draws_random_numbers
+from suli_plugin.session import Session
+from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
+from suli_plugin.training import Round, Stop, Term
+from suli_plugin.unlearner import Resource, Scope, Unlearner
+
+PAPER = "Lyu et al., Fine-Grained and Efficient Self-Unlearning with Layered Iteration, IJCAI 2025"
+Suppress = Literal["label", "argmax"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfUnlearner(Unlearner):
+    """What SU and SULI share: the adjusted targets, and when to stop.
+
+    epsilon: total probability left to the suppressed classes. temperature: divides the logits of
+    target and student alike. suppress: which class a sample loses instance-wise, its label or the
+    teacher's arg-max; class-wise it loses all forgotten classes. stop: see `StopRule`.
+    """
+
+    paper: ClassVar[str] = PAPER
+    needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
+        "class-wise": frozenset({"forget"}),
+        "instance-wise": frozenset({"forget", "reference"}),
+    }
+
+    lr: float = field(default=1e-4, metadata=bounds(at_least=0))
+    epsilon: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
+    temperature: float = field(default=1.0, metadata=bounds(above=0))
+    suppress: Suppress = "label"
+    stop: Stop = "at_or_below"
+    batch_norm: BatchNorm = "update"
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> Adam:
+        return Adam(parameters, lr=self.lr)
+
+    def _targets(self, logits: Tensor, labels: Tensor, session: Session) -> Tensor:
+        """P' of section 3.3 from a teacher's logits (B, K)."""
+        lost = logits.argmax(1) if self.suppress == "argmax" else labels
+        suppressed = suppressed_classes(lost, logits.shape[1], session.forget_classes)
+        return spa_targets(logits, suppressed, epsilon=self.epsilon, temperature=self.temperature)
+
+    def _original_teacher(self, before: Predictions, session: Session) -> Tensor:
+        """P' of every forget sample under the original model, on the device, (N, K)."""
+        device = session.device
+        return self._targets(before.logits.to(device), before.labels.to(device), session)
+
+    def _loss(self, targets: Tensor, logits: Tensor) -> Tensor:
+        return spa_loss(targets, logits, temperature=self.temperature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SU(SelfUnlearner):
+    """Self-Unlearning: fine-tune on the original's adjusted outputs (section 3.3, last part)."""
+
+    name: ClassVar[str] = "su"
+    zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
+
+    epochs: int = field(default=10, metadata=bounds(at_least=0))
+    batch_size: int = field(default=256, metadata=bounds(at_least=1))
+
+    def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
+        """See `Unlearner.unlearn`."""
+        before = session.predict(model, session.forget)
+        # The frozen original is the teacher, so its outputs are needed only once.
+        targets = self._original_teacher(before, session)
+
+        def loss(logits: Tensor, batch: Batch) -> Tensor:
+            return self._loss(targets[batch.positions.to(targets.device)], logits)
+
+        session.train(
+            model,
+            session.epochs(session.forget, loss, epochs=self.epochs, batch_size=self.batch_size),
+            self._optimizer,
+            batch_norm=self.batch_norm,
+            stop=session.stop_rule(model, self.stop, before=before),
+        )
+        return model
+
+    @classmethod
+    def preset_paper(cls, scope: Scope) -> Self:
+        """What the paper states, the official batch size, epochs and learning rate beside it.
+
+        Section 4: Adam, stop at forget accuracy 0 or at the reference accuracy. Learning rate
+        and epsilon are in an appendix that was not published: 1e-4, and the official code's 0.
+        """
+        return cls()
+
+    @classmethod
+    def preset_official(cls, scope: Scope) -> Self:
+        """The settings of the official notebooks (Hongyi-Lyu-MQ/SULI at 09b9c6c).
+
+        Class-wise: Adam 1e-4, batches of 256, temperature 4, up to 10 epochs. Instance-wise:
+        Adam 6e-5, temperature 1, up to 30 epochs, the teacher's arg-max suppressed.
+        """
+        if scope == "class-wise":
+            return cls(lr=1e-4, temperature=4.0, epochs=10, batch_size=256)
+        return cls(lr=6e-5, epochs=30, batch_size=256, suppress="argmax")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SULI(SelfUnlearner):
+    """Self-Unlearning with Layered Iteration (Algorithm 1).
+
+    n_layers or layer_size: how the forget set, in descending entropy under the original, is cut
+    into layers; give one, the other is None. batch_size: a larger layer takes several updates.
+    teacher: whose outputs are adjusted, the `current` model's at the start of the visit
+    (Algorithm 1, line 9) or the `original`'s (section 3.3). inner_steps: passes over a layer in
+    one visit, with its targets fixed. sweeps: visits to every layer. renew_optimizer: a new Adam
+    for each visit. roll_back: undo a visit that raised forget accuracy.
+    teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward pass, the
+    teacher's, as they do in the official code.
+    """
+
+    name: ClassVar[str] = "suli"
+    zero_steps: ClassVar[dict[str, int]] = {"sweeps": 0}
+
+    n_layers: int | None = field(default=2, metadata=bounds(at_least=1))
+    layer_size: int | None = field(default=None, metadata=bounds(at_least=1))
+    batch_size: int | None = field(default=500, metadata=bounds(at_least=1))
+    teacher: Literal["current", "original"] = "current"
+    inner_steps: int = field(default=10, metadata=bounds(at_least=1))
+    sweeps: int = field(default=1, metadata=bounds(at_least=0))
+    renew_optimizer: bool = True
+    roll_back: bool = False
+    teacher_moves_buffers: Literal["never", "always", "after_first_layer"] = "never"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.n_layers is None) == (self.layer_size is None):
+            raise ValueError(
+                f"suli needs n_layers or layer_size, one of them, "
+                f"got n_layers={self.n_layers} and layer_size={self.layer_size}"
+            )
+
+    def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
+        """See `Unlearner.unlearn`."""
+        # One pass gives the entropies (line 3), the teacher's outputs and the first stop check.
+        before = session.predict(model, session.forget)
+        layers = entropy_layers(
+            before.entropies(), n_layers=self.n_layers, layer_size=self.layer_size
+        )
+        session.train(
+            model,
+            self._visits(layers, self._teacher(model, before, session), session),
+            self._optimizer,
+            batch_norm=self.batch_norm,
+            stop=session.stop_rule(model, self.stop, before=before),
+            renew_optimizer=self.renew_optimizer,
+            roll_back=self.roll_back,
+        )
+        return model
+
+    def _visits(
+        self, layers: list[Tensor], teacher: _OriginalTeacher | _CurrentTeacher, session: Session
+    ) -> Iterator[Round]:
+        """Lines 6 to 14, sweep after sweep."""
+        for visit in range(self.sweeps * len(layers)):
+            layer = visit % len(layers)
+            batches = layers[layer].split(self.batch_size or len(session.forget))
+            terms = [teacher.term(positions, first_layer=visit == 0) for positions in batches]
+            yield Round([[term] for _ in range(self.inner_steps) for term in terms], layer)
+
+    def _teacher(
+        self, model: nn.Module, before: Predictions, session: Session
+    ) -> _OriginalTeacher | _CurrentTeacher:
+        if self.teacher == "original":
+            return _OriginalTeacher(self, before, session)
+        return _CurrentTeacher(self, model, session)
+
+    @classmethod
+    def preset_paper(cls, scope: Scope) -> Self:
+        """Algorithm 1 with t = 2 layers, one sweep, no roll-back (section 4, settings).
+
+        The paper's argmin is taken as ten Adam steps on fixed targets, the number of visits the
+        official code gives a layer; learning rate and epsilon, in an appendix that was not
+        published, are the official code's 1e-4 and 0.
+        """
+        return cls(n_layers=2, inner_steps=10, sweeps=1)
+
+    @classmethod
+    def preset_official(cls, scope: Scope) -> Self:
+        """The settings of the official notebooks (Hongyi-Lyu-MQ/SULI at 09b9c6c).
+
+        One step of a new Adam for each visit, up to 10 sweeps, the model its own teacher in
+        training mode, so that BatchNorm buffers move twice a step. Class-wise: layers of 500,
+        1e-4, roll-back. Instance-wise: layers of 32, 8e-5, the arg-max suppressed, no roll-back,
+        the teacher a copy for the first layer.
+        """
+        shared = cls(n_layers=None, layer_size=500, batch_size=None, inner_steps=1, sweeps=10)
+        if scope == "class-wise":
+            return replace(shared, roll_back=True, teacher_moves_buffers="always")
+        return replace(
+            shared,
+            layer_size=32,
+            lr=8e-5,
+            suppress="argmax",
+            teacher_moves_buffers="after_first_layer",
+        )
+
+
+def entropy_layers(
+    entropies: Tensor, *, n_layers: int | None = None, layer_size: int | None = None
+) -> list[Tensor]:
+    """Positions in descending entropy, cut into layers (section 3.3; Algorithm 1, line 4).
+
+    entropies: (N,). Equal entropies keep their order. By count, layers differ by one sample at
+    most; by size, the last is smaller. Every position is in exactly one layer; none is empty.
+    """
+    order = torch.argsort(entropies, descending=True, stable=True)
+    if layer_size is not None:
+        return list(order.split(layer_size))
+    return list(order.tensor_split(min(n_layers or 1, len(order))))
+
+
+class _OriginalTeacher:
+    """Targets from the original model, computed once for all visits."""
+
+    def __init__(self, suli: SULI, before: Predictions, session: Session) -> None:
+        self.suli, self.session = suli, session
+        self.targets = suli._original_teacher(before, session)
+
+    def term(self, positions: Tensor, *, first_layer: bool) -> Term:
+        return Term(self.session.forget, positions, self._loss)
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        targets = self.targets[batch.positions.to(self.targets.device)]
+        return self.suli._loss(targets, logits)
+
+
+class _CurrentTeacher:
+    """Targets from the model itself, fixed at the first pass over a batch.
+
+    Teacher and student are then the same function of the same batch, so one forward pass gives
+    both; only a model that draws random numbers needs a pass for each.
+    """
+
+    def __init__(self, suli: SULI, model: nn.Module, session: Session) -> None:
+        self.suli, self.model, self.session = suli, model, session
+        probe = session.forget.batch(torch.tensor([0]), session.device)
+        self.two_passes = draws_random_numbers(model, probe.images)
+
+    def term(self, positions: Tensor, *, first_layer: bool) -> Term:
+        moves = self.suli.teacher_moves_buffers
+        visit = _Visit(
+            self, len(positions), moves == "always" or (moves != "never" and not first_layer)
+        )
+        return Term(self.session.forget, positions, visit.loss, around=visit.around)
+
+
+class _Visit:
+    """One batch of one visit: its targets, once they are there."""
+
+    def __init__(self, teacher: _CurrentTeacher, size: int, moves_buffers: bool) -> None:
+        self.teacher, self.size, self.moves_buffers = teacher, size, moves_buffers
+        self.targets: Tensor | None = None
+
+    def around(self, batch: Batch) -> AbstractContextManager[None]:
+        if self.targets is not None:
+            return nullcontext()
+        if self.teacher.two_passes:
+            return self._teacher_pass(batch)
+        return buffers_moved_twice(self.teacher.model) if self.moves_buffers else nullcontext()
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        if self.targets is None:
+            self.targets = self._adjusted(logits.detach(), batch)
+        return self.teacher.suli._loss(self.targets, logits)
+
+    @contextmanager
+    def _teacher_pass(self, batch: Batch) -> Iterator[None]:
+        session, model = self.teacher.session, self.teacher.model
+        with torch.no_grad(), nullcontext() if self.moves_buffers else buffers_kept(model):
+            logits = session.forward(model, batch)
+        session.passes.forward["forget"] += self.size
+        self.targets = self._adjusted(logits, batch)
+        yield
+
+    def _adjusted(self, logits: Tensor, batch: Batch) -> Tensor:
+        return self.teacher.suli._targets(logits, batch.labels, self.teacher.session)

@@ -1,0 +1,126 @@
+"""The contract: what may be asked (`ForgetRequest`) and who answers (`Unlearner`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args
+
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from typing_extensions import Self
+
+from suli_plugin.hyperparameters import check_hyperparameters
+
+if TYPE_CHECKING:
+    from suli_plugin.session import Session
+
+Scope = Literal["class-wise", "instance-wise"]
+Resource = Literal["forget", "retain", "reference", "fresh_model", "training_log"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
+
+
+class TrainingLog(Protocol):
+    """What the original's training left behind, for methods that undo updates (Graves et al.)."""
+
+    def updates(self) -> Iterable[tuple[tuple[int, ...], Mapping[str, Tensor]]]:
+        """Yield, step by step, the positions trained on and the change of every state entry."""
+
+
+@dataclass(frozen=True)
+class ForgetRequest:
+    """What must be forgotten, and what there is to do it with.
+
+    forget, retain, reference: map-style datasets of `(image, label)`; an image is a tensor
+        (C, H, W), float as the model takes it or uint8 (then divided by 255), or a PIL image or
+        uint8 array (H, W, C); a label is an int in [0, outputs of the model).
+        `ImageSet` adds normalisation and augmentation. `reference` is labelled data that was
+        never trained on; it decides when to stop.
+    fresh_model: makes an untrained twin of the original, initialised from the global seed.
+    training_log: the log of the original's training.
+    forget_classes: the forgotten classes; empty means instance-wise.
+    """
+
+    forget: Dataset[Any] | None = None
+    retain: Dataset[Any] | None = None
+    reference: Dataset[Any] | None = None
+    fresh_model: Callable[[], nn.Module] | None = None
+    training_log: TrainingLog | None = None
+    forget_classes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        classes = tuple(int(label) for label in self.forget_classes)
+        object.__setattr__(self, "forget_classes", tuple(sorted(set(classes))))
+
+    @property
+    def scope(self) -> Scope:
+        """`class-wise` if forgotten classes are named, else `instance-wise`."""
+        return "class-wise" if self.forget_classes else "instance-wise"
+
+    def resource(self, name: Resource) -> Any:
+        """The resource of that name, or None."""
+        return getattr(self, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unlearner(ABC):
+    """A way to unlearn. An instance's fields are its hyper-parameters; nothing else is state.
+
+    A subclass is a frozen, keyword-only dataclass whose fields all have defaults (the paper's or
+    measured) and JSON values, and it declares:
+
+    name: a lower-case identifier, as papers write it.
+    paper: citation of the source, with section or equation.
+    needs: for each scope that it supports, the resources it reads. `run` withholds the others.
+    batch_norm: what becomes of BatchNorm while training, a field of every method that trains.
+    preset_NAME: class methods `(scope) -> Self`; their docstrings say where the values come from.
+    zero_steps: the fields' values that leave no step to take, where there are such.
+    control: True for a row that forgets nothing honestly and shows what a metric can't see.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    needs: ClassVar[Mapping[Scope, frozenset[Resource]]]
+    zero_steps: ClassVar[Mapping[str, Any] | None] = None
+    control: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_hyperparameters(self)
+
+    @abstractmethod
+    def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
+        """Return `model` without the influence of the forget set.
+
+        `model` is a copy and yours to change. `session` holds the resources that were declared
+        and the only training loop, loader, evaluation pass, clock and random generator there are.
+        """
+
+    def resources(self, scope: Scope) -> frozenset[Resource]:
+        """The resources read in this scope; override where hyper-parameters change the need."""
+        return self.needs[scope]
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The fields and their values, JSON-able."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def presets(cls) -> tuple[str, ...]:
+        """The names of the presets, those of the class methods `preset_NAME`."""
+        return tuple(
+            sorted(name.removeprefix("preset_") for name in dir(cls) if name.startswith("preset_"))
+        )
+
+    @classmethod
+    def preset(cls, name: str, scope: Scope) -> Self:
+        """The method with the settings that a named source gives for this scope.
+
+        Raises ValueError for an unknown preset.
+        """
+        if name not in cls.presets():
+            known = ", ".join(cls.presets()) or "none"
+            raise ValueError(f"{cls.name} has no preset {name!r}; its presets: {known}")
+        made: Self = getattr(cls, f"preset_{name}")(scope)
+        return made
