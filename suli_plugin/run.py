@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class Unlearned:
 
     seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
     runner's check of one image a set is not counted). precision, processes, device: how.
+    notes: what the method found out (the hit rate of an attack, say), JSON-able.
     """
 
     model: nn.Module
@@ -44,6 +45,7 @@ class Unlearned:
     precision: str
     processes: int
     device: str
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """All but the model, JSON-able, under the fixed keys of a record."""
@@ -59,6 +61,7 @@ class Unlearned:
             "precision": self.precision,
             "processes": self.processes,
             "device": self.device,
+            "notes": self.notes,
         }
 
 
@@ -113,6 +116,7 @@ def run(
         precision=accelerator.mixed_precision,
         processes=accelerator.num_processes,
         device=device_name(accelerator.device),
+        notes=session.notes,
     )
 
 
