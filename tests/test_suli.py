@@ -170,9 +170,7 @@ def test_the_one_pass_form_forwards_each_sample_of_an_update_once():
 
 def test_rolled_back_rounds_leave_the_state_bit_for_bit(monkeypatch):
     # A learning rate this coarse makes accuracy go up now and then.
-    method = SULI(
-        n_layers=None, layer_size=4, inner_steps=1, lr=0.01, stop="never", roll_back=True
-    )
+    method = SULI(n_layers=None, layer_size=4, inner_steps=1, lr=0.01, stop="never", roll_back=True)
     model = trained_convnet()
     seen, asked = [], request("instance-wise")
     start = Session.train
