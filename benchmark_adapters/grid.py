@@ -18,7 +18,7 @@ from benchmark_adapters.record import canonical, read_record, write_record
 from benchmark_adapters.scoring import score
 from suli_plugin.benchmark import Benchmark, Case, scope_of
 from suli_plugin.plugins import Registry
-from suli_plugin.run import Unlearned, device_name, run
+from suli_plugin.runner import Unlearned, device_name, run
 from suli_plugin.unlearner import Unlearner
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from suli_plugin.evaluation import evaluate as evaluate
     from suli_plugin.hookspecs import hookimpl as hookimpl
     from suli_plugin.images import ImageSet as ImageSet
-    from suli_plugin.run import Unlearned as Unlearned
-    from suli_plugin.run import run as run
+    from suli_plugin.runner import Unlearned as Unlearned
+    from suli_plugin.runner import run as run
     from suli_plugin.session import Session as Session
     from suli_plugin.suli import SU as SU
     from suli_plugin.suli import SULI as SULI
@@ -28,11 +28,11 @@ _WHERE = {
     "SU": "suli",
     "SULI": "suli",
     "Session": "session",
-    "Unlearned": "run",
+    "Unlearned": "runner",
     "Unlearner": "unlearner",
     "evaluate": "evaluation",
     "hookimpl": "hookspecs",
-    "run": "run",
+    "run": "runner",
 }
 __all__ = sorted(_WHERE)
 

@@ -145,9 +145,9 @@ def _guarded(
         manager.register(entry_point.load(), name=origin.plugin)
         manager.check_pending()
         use(manager.hook)
-    except Exception as error:
-        # Whatever a stranger's module raises must not stop the others.
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    except (Exception, SystemExit) as error:
+        # Whatever a stranger's module raises, an exit included, must not stop the others.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         if strict:
             raise ValueError(f"{origin} was not loaded: {reason}") from error
         return PluginReport(origin, entry_point.group, "failed", reason)

@@ -78,6 +78,7 @@ class Unlearner(ABC):
     batch_norm: what becomes of BatchNorm while training, a field of every method that trains.
     preset_NAME: class methods `(scope) -> Self`; their docstrings say where the values come from.
     zero_steps: the fields' values that leave no step to take, where there are such.
+    expected_failures: rules of the conformance suite that it cannot keep, each with its reason.
     control: True for a row that forgets nothing honestly and shows what a metric can't see.
     """
 
@@ -85,6 +86,7 @@ class Unlearner(ABC):
     paper: ClassVar[str]
     needs: ClassVar[Mapping[Scope, frozenset[Resource]]]
     zero_steps: ClassVar[Mapping[str, Any] | None] = None
+    expected_failures: ClassVar[Mapping[str, str]] = {}
     control: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

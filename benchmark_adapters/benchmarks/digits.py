@@ -19,7 +19,7 @@ from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.splits import forget_classes, forget_mask
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.images import ImageSet
-from suli_plugin.run import run
+from suli_plugin.runner import run
 from suli_plugin.unlearner import ForgetRequest
 
 RECIPE = Retrain(epochs=20, batch_size=64, lr=0.1)

@@ -47,6 +47,11 @@ class Unlearned:
     device: str
     notes: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def steps(self) -> int:
+        """Updates made."""
+        return self.history[-1].step if self.history else 0
+
     def as_dict(self) -> dict[str, Any]:
         """All but the model, JSON-able, under the fixed keys of a record."""
         return {

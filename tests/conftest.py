@@ -1,0 +1,24 @@
+"""Settings for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+# The first call of a torch operator is slow; a deadline would test the machine.
+settings.register_profile("suli", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("suli")
+# Tests run in parallel processes; each with one thread is faster than all with all.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real CIFAR-10 and real originals, or a skip that says what to set."""
+    folder = os.environ.get("SULI_DATA")
+    if not folder:
+        pytest.skip("SULI_DATA is unset; point it at the folder of real data")
+    return Path(folder)

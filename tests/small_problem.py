@@ -1,0 +1,66 @@
+"""A small real problem for tests: digits, a forget set of one class or of some samples."""
+
+import copy
+
+import torch
+from torch import nn
+
+from benchmark_adapters.benchmarks.digits import digits_parts
+from suli_plugin import ForgetRequest, ImageSet
+
+
+def convnet(*, dropout=0.0, batch_norm=True, seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8) if batch_norm else nn.Identity(),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(16) if batch_norm else nn.Identity(),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(64, 10),
+    )
+
+
+_TRAINED: dict = {}
+
+
+def trained_convnet(**options):
+    """A convnet that has learned the digits, cached; a fresh copy each time."""
+    key = tuple(sorted(options.items()))
+    if key not in _TRAINED:
+        model = convnet(**options)
+        images = digits_parts().train
+        batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        model.train()
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(batch.images), batch.labels).backward()
+            optimizer.step()
+        _TRAINED[key] = model.eval()
+    return copy.deepcopy(_TRAINED[key])
+
+
+def request(scope, *, count=70, label=3, kind=ImageSet):
+    """A request with every resource: class `label`, or `count` samples, of the digits."""
+    parts = digits_parts()
+    mask = parts.train.labels == label
+    if scope == "instance-wise":
+        mask = torch.arange(len(parts.train)) < count
+    return ForgetRequest(
+        forget=parts.train.subset(torch.where(mask)[0]),
+        retain=parts.train.subset(torch.where(~mask)[0]),
+        reference=parts.reference,
+        fresh_model=convnet,
+        forget_classes=(label,) if scope == "class-wise" else (),
+    )
+
+
+def tensors(images):
+    """All images, normalised, and labels of a set."""
+    batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
+    return batch.images, batch.labels

@@ -1,0 +1,135 @@
+"""Every registered unlearner, with every preset, keeps the contract; and the suite can fail."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from suli_plugin.plugins import registry
+from suli_plugin.testing import ConformanceError, check_unlearner, parametrize_unlearners
+from suli_plugin.unlearner import Unlearner
+
+REGISTERED = [cls() for cls in registry().unlearners.values()]
+BOTH = {"class-wise": frozenset({"forget"}), "instance-wise": frozenset({"forget"})}
+
+
+@parametrize_unlearners(REGISTERED)
+def test_registered_unlearners_keep_the_contract(unlearner, check):
+    check(unlearner)
+
+
+PRESETS = [
+    cls.preset(name, scope)
+    for cls in registry().unlearners.values()
+    for name in cls.presets()
+    for scope in cls.needs
+]
+
+
+@parametrize_unlearners(PRESETS)
+def test_presets_keep_the_contract(unlearner, check):
+    check(unlearner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Honest(Unlearner):
+    """Halves the last layer; the planted violations below each break one rule."""
+
+    name: ClassVar[str] = "planted"
+    paper: ClassVar[str] = "a test"
+    needs: ClassVar[dict] = BOTH
+    factor: float = 0.5
+
+    def unlearn(self, model, session):
+        session.predict(model, session.forget)
+        with torch.no_grad():
+            model[-1].weight.mul_(self.factor)
+        return model
+
+
+class ReadsTooMuch(Honest):
+    def unlearn(self, model, session):
+        session.predict(model, session.retain)
+        return model
+
+
+class DeclaresTooMuch(Honest):
+    needs: ClassVar[dict] = {"class-wise": frozenset({"forget", "retain"})}
+
+
+class Unseeded(Honest):
+    def unlearn(self, model, session):
+        session.predict(model, session.forget)
+        with torch.no_grad():
+            model[-1].weight.add_(torch.rand((), generator=_UNSEEDED))
+        return model
+
+
+class CreatesAccelerator(Honest):
+    def unlearn(self, model, session):
+        Accelerator()
+        return super().unlearn(model, session)
+
+
+class LosesABuffer(Honest):
+    def unlearn(self, model, session):
+        session.predict(model, session.forget)
+        model[1] = torch.nn.Identity()
+        return model
+
+
+class GoesInfinite(Honest):
+    def unlearn(self, model, session):
+        session.predict(model, session.forget)
+        with torch.no_grad():
+            model[-1].weight.fill_(float("inf"))
+        return model
+
+
+class MovesFrozen(Honest):
+    def unlearn(self, model, session):
+        session.predict(model, session.forget)
+        with torch.no_grad():
+            model[0].weight.add_(1)
+        return model
+
+
+class MovesAtZeroSteps(Honest):
+    zero_steps: ClassVar[dict] = {"factor": 0.9}
+
+
+class TakesBackNoFailure(Honest):
+    expected_failures: ClassVar[dict] = {"frozen_parameters_stay": "it once moved them"}
+
+
+class BadScope(Honest):
+    needs: ClassVar[dict] = {"everything": frozenset({"forget"})}
+
+
+_UNSEEDED = torch.Generator()
+
+
+@pytest.mark.parametrize(
+    ("planted", "rule"),
+    [
+        (ReadsTooMuch, "does not declare"),
+        (DeclaresTooMuch, "drop it from `needs`"),
+        (Unseeded, "differ in"),
+        (CreatesAccelerator, "creates no Accelerator"),
+        (LosesABuffer, "state keys"),
+        (GoesInfinite, "stays finite"),
+        (MovesFrozen, "requires_grad=False stay"),
+        (MovesAtZeroSteps, "leaves the model as it is"),
+        (TakesBackNoFailure, "remove it"),
+        (BadScope, "scopes of"),
+    ],
+)
+def test_a_planted_violation_is_caught(planted, rule):
+    with pytest.raises((ConformanceError, ValueError), match=rule):
+        check_unlearner(planted())
+
+
+def test_an_honest_unlearner_passes():
+    check_unlearner(Honest())
