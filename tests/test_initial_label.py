@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_problem import convnet, request, tensors, trained_convnet
+from small_problem import convnet, request, request_of_two_classes, tensors, trained_convnet
 from torch import nn
 
 from benchmark_adapters.baselines.initial_label import InitialLabel, initial_labels
@@ -44,10 +44,22 @@ def test_labels_do_not_depend_on_the_trained_weights_and_follow_the_seed():
     assert len({tuple(counts(trained_convnet(), seed)) for seed in range(5)}) > 1
 
 
-def test_the_forgotten_class_is_nobodys_label():
-    class_wise = counts(trained_convnet(), scope="class-wise")
-    assert class_wise[3] == 0
-    assert sum(class_wise) == len(request("class-wise").forget)
+def test_forgotten_classes_are_nobodys_label():
+    wanted = request_of_two_classes()
+    for seed in range(5):
+        result = run(
+            InitialLabel(epochs=0), trained_convnet(), replace(wanted, fresh_model=untrained),
+            seed=seed,
+        )  # fmt: skip
+        counted = result.notes["label_counts"]
+        assert counted[3] == counted[5] == 0
+        assert sum(counted) == len(wanted.forget)
+
+
+def test_labels_of_another_forgotten_class_would_be_likely():
+    labels, logits = torch.tensor([0, 1]), torch.tensor([[1.0, 9.0, 2.0], [9.0, 1.0, 2.0]])
+    assert initial_labels(logits, labels, ()).tolist() == [1, 0]
+    assert initial_labels(logits, labels, (0, 1)).tolist() == [2, 2]
 
 
 def test_soft_labels_are_the_untrained_distribution():
