@@ -38,6 +38,15 @@ def cifar_resnet18():
     return model.eval()
 
 
+def nearly_sure_of_class_one(model, images):
+    """Shift one bias so that class 1 wins for nine in ten images: there is accuracy to lose."""
+    batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
+    with torch.no_grad():
+        logits = torch.cat([model(part) for part in batch.images.split(250)])
+        others = logits.index_fill(1, torch.tensor([1]), -torch.inf).amax(1)
+        model.fc.bias[1] += (others - logits[:, 1]).quantile(0.9)
+
+
 def ours(model, images, precision, channels_last):
     AcceleratorState._reset_state(True)
     GradientState._reset_state()
@@ -98,10 +107,10 @@ def main():
     images = ImageSet.of_tensors(
         pixels, torch.ones(chosen.images).long(), mean=(0.5,) * 3, std=(0.25,) * 3
     )
+    nearly_sure_of_class_one(model, images)
     ours(model, images.subset(range(32)), "bf16", True)  # warm up
     ratios = {
         "ours fp32": [],
-        "ours fp32 channels_last": [],
         "ours bf16 channels_last": [],
         "bare passes fp32": [],
     }
@@ -109,7 +118,6 @@ def main():
         base, decisions = published(model, images)
         for name, precision, layout in (
             ("ours fp32", "no", False),
-            ("ours fp32 channels_last", "no", True),
             ("ours bf16 channels_last", "bf16", True),
         ):
             seconds, own = ours(model, images, precision, layout)
