@@ -41,6 +41,7 @@ def test_plugins_methods_and_benchmarks_are_listed_as_text_and_json():
         "class-wise": ["forget"], "instance-wise": ["forget", "reference"],
     }  # fmt: skip
     assert methods["bn_drift"]["control"] and not methods["su"]["control"]
+    assert "8e-5" in methods["suli"]["preset_sources"]["official"]
     assert "class-wise: forget" in suli("methods").stdout
     (digits,) = (
         row
