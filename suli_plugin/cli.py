@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,14 +88,7 @@ def list_methods(as_json: bool) -> None:
         _print_json(rows)
         return
     for row in rows:
-        needs = "; ".join(
-            f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()
-        )
-        presets = (
-            f" [{', '.join('@' + preset for preset in row['presets'])}]" if row["presets"] else ""
-        )
-        click.echo(f"{row['method']}{presets}\n    needs  {needs}\n    from   {row['paper']}")
-        click.echo(f"    by     {row['distribution']} {row['version']}")
+        click.echo(_method_text(row))
     _warn_of_failed(found.reports)
 
 
@@ -116,6 +110,10 @@ def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
     return {
         "method": name,
         "presets": list(cls.presets()),
+        "preset_sources": {
+            name: " ".join((getdoc(getattr(cls, f"preset_{name}")) or "").split())
+            for name in cls.presets()
+        },
         "needs": {scope: sorted(resources) for scope, resources in cls.needs.items()},
         "paper": cls.paper,
         "control": cls.control,
@@ -123,6 +121,13 @@ def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
         "distribution": origin.distribution,
         "version": origin.version,
     }
+
+
+def _method_text(row: dict[str, Any]) -> str:
+    needs = [f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()]
+    lines = [row["method"], f"    needs  {'; '.join(needs)}", f"    from   {row['paper']}"]
+    lines += [f"    @{name}  {source}" for name, source in row["preset_sources"].items()]
+    return "\n".join([*lines, f"    by     {row['distribution']} {row['version']}"])
 
 
 def _warn_of_failed(reports: Sequence[PluginReport]) -> None:
