@@ -27,6 +27,10 @@ _AT_ONCE = 1024
 _DECODING = 1
 
 
+class SizesDiffer(ValueError):
+    """The images can't be one tensor unless they are resized."""
+
+
 class EncodedImages(Dataset[tuple[Tensor, int]]):
     """A map-style dataset over the encoded images: each is decoded when it is asked for.
 
@@ -69,7 +73,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         return len(self) * width * height * (1 if self._common_mode() == "L" else 3)
 
     def decode_all(self) -> np.ndarray[Any, Any]:
-        """All images, uint8 (N, C, H, W). Raises ValueError where their sizes differ."""
+        """All images, uint8 (N, C, H, W). Raises SizesDiffer where they do."""
         first = self.arrays([0])[0]
         pixels = np.empty((len(self), *first.shape), dtype=np.uint8)
 
@@ -77,7 +81,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             rows = range(start, min(start + _AT_ONCE, len(self)))
             for row, image in zip(rows, self.arrays(rows), strict=True):
                 if image.shape != first.shape:
-                    raise ValueError(self._sizes_differ(first.shape, image.shape, row))
+                    raise SizesDiffer(self._sizes_differ(first.shape, image.shape, row))
                 pixels[row] = image
 
         # Decoders let go of the interpreter's lock: two threads take half the time of one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,13 +26,22 @@ def from_main(accelerator: Accelerator | None, work: Callable[[], T]) -> T:
         try:
             outcome[0] = work()
         except Exception as error:
-            broadcast_object_list([None, f"{type(error).__name__}: {error}"])
+            broadcast_object_list([None, _picklable(error)])
             raise
     broadcast_object_list(outcome)
     if outcome[1] is not None:
-        raise ValueError(f"the main process failed: {outcome[1]}")
+        raise outcome[1]
     value: T = outcome[0]
     return value
+
+
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        # Some libraries' exceptions can't be made again from their arguments.
+        return ValueError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def main_first(accelerator: Accelerator | None, work: Callable[[bool], T]) -> T:
