@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -77,10 +78,14 @@ def _from_files(folder: Path, config: str | None, split: str, called: str) -> Lo
     if image_splits is not None:
         # Left to itself, the library would drop every folder not called train, test or the like.
         builder = load_dataset_builder(
-            "imagefolder", data_dir=str(folder), data_files=image_splits, name=config
+            "imagefolder",
+            data_dir=str(folder),
+            data_files=image_splits,
+            name=config,
+            cache_dir=_cache_of(folder),
         )
     else:
-        builder = load_dataset_builder(str(folder), name=config)
+        builder = load_dataset_builder(str(folder), name=config, cache_dir=_cache_of(folder))
     files = {str(key): [str(f) for f in found] for key, found in builder.config.data_files.items()}
     _check_module(type(builder).__module__.rpartition(".")[2])
     _check_files(folder, files, complete=not _metadata_configs(folder))
@@ -88,6 +93,23 @@ def _from_files(folder: Path, config: str | None, split: str, called: str) -> Lo
     builder.download_and_prepare()
     used = builder.config.name if _metadata_configs(folder) else None
     return builder.as_dataset(split=split), used, tuple(files)
+
+
+def _cache_of(folder: Path) -> str:
+    """A cache folder of the library's that only these files have.
+
+    Its own cache (datasets 5.2) takes two folders of one name, or one whose files have changed,
+    for the same dataset where README.md has configs, and gives the data of the first.
+    """
+    from datasets import config
+
+    digest = hashlib.sha256(str(folder).encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            state = path.stat()
+            digest.update(f"\0{path}\0{path.resolve()}\0{state.st_size}\0".encode())
+            digest.update(str(state.st_mtime_ns).encode())
+    return str(Path(config.HF_DATASETS_CACHE) / "suli-plugin" / digest.hexdigest()[:32])
 
 
 def _image_splits(folder: Path) -> dict[str, str] | None:
