@@ -107,9 +107,7 @@ class _Padded(nn.Module):
 
 def _projected(inputs: int, outputs: int, stride: int) -> nn.Module:
     """Option B: a 1x1 convolution with BatchNorm."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-    )
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 def _conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

@@ -132,7 +132,9 @@ def _with_cifar_stem(model: nn.Module) -> nn.Module:
 def _refuse(library: str, options: Mapping[str, Any]) -> None:
     foreign = sorted(_NOT_OPTIONS[library] & options.keys())
     if foreign:
-        raise ValueError(f"{', '.join(foreign)} cannot be an option: weights are loaded by us alone")
+        raise ValueError(
+            f"{', '.join(foreign)} cannot be an option: weights are loaded by us alone"
+        )
 
 
 def _imported(module: str) -> Any:
