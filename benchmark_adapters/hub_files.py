@@ -27,21 +27,24 @@ class HubFiles:
     """A repository at a commit.
 
     hashes: of each file, its sha256 (large files) or git's sha1 of it, as the Hub names them.
+    cached: only what the cache holds, since the Hub may not be asked.
     """
 
     repo_id: str
     commit: str
     hashes: Mapping[str, str]
     token: Token = None
+    cached: bool = False
 
     @property
     def where(self) -> str:
         """What messages call it."""
-        return f"{self.repo_id}@{self.commit[:12]}"
+        named = f"{self.repo_id}@{self.commit[:12]}"
+        return f"{named} as the cache has it (HF_HUB_OFFLINE is set)" if self.cached else named
 
     @property
     def names(self) -> frozenset[str]:
-        """The paths of all files; those that the cache holds, if the Hub may not be asked."""
+        """The paths of all files."""
         return frozenset(self.hashes)
 
     def read(self, name: str) -> bytes:
@@ -145,7 +148,7 @@ def _cached_files(repo_id: str, revision: str, token: Token) -> HubFiles:
     files = [path for path in snapshot.rglob("*") if path.is_file()]
     # The cache keeps each file under its hash, to which the snapshot links.
     hashes = {path.relative_to(snapshot).as_posix(): path.resolve().name for path in files}
-    return HubFiles(repo_id, commit, hashes, token)
+    return HubFiles(repo_id, commit, hashes, token, cached=True)
 
 
 def _asking(

@@ -226,7 +226,7 @@ def _opened(
 ) -> tuple[Files, str]:
     """The files of a source, and its name without the revision."""
     path, text = Path(source), os.fspath(source)
-    if path.exists():
+    if text and path.exists():
         if revision is not None:
             raise ValueError(f"{text} is a folder or file here: it has no revision {revision!r}")
         names = _names_below(path) if path.is_dir() else {path.name}

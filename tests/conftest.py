@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
+# Before any test module imports the Hub's clients, which read their settings at import.
+from hub_fixture_example import hub
 from hypothesis import settings
+
+__all__ = ["hub", "real_data"]
 
 # The first call of a torch operator is slow; a deadline would test the machine.
 settings.register_profile("suli", deadline=None, derandomize=True, print_blob=True)
