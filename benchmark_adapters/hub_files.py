@@ -62,8 +62,8 @@ class HubFiles:
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise ValueError(
-                f"{name} of {self.where} does not have the hash that the Hub names, "
-                f"{self.hashes[name]}: it was damaged on the way; try again"
+                f"{name} does not have the hash that the Hub names for it, {self.hashes[name]}: "
+                f"it was damaged on the way and is not kept; try again"
             )
         return data
 
@@ -80,6 +80,7 @@ def hub_files(repo_id: str, revision: str | None, token: Token) -> HubFiles:
     ask = _asking(repo_id, revision, token)
     wanted = revision if revision is not None else "main"
     _check_revision(wanted)
+    _check_token(token)
     api = HfApi(token=token)
     try:
         info = ask(lambda: api.model_info(repo_id, revision=revision, files_metadata=True))
@@ -169,7 +170,7 @@ def _asking(
                 # The client's transport changed twice (requests, httpx, httpx2), its errors too.
                 wait = next(waits, None) if _is_passing(error) else None
                 if wait is None:
-                    text = _explained(error, f"{repo_id}@{revision or 'main'}", name)
+                    text = _explained(error, repo_id, revision, name)
                     # Not `from error`: a client's error can quote the token.
                     raise ValueError(_without_tokens(text, token)) from None
             time.sleep(wait)
@@ -182,16 +183,17 @@ def _is_passing(error: Exception) -> bool:
     return status in _PASSING
 
 
-def _explained(error: Exception, where: str, name: str | None) -> str:
+def _explained(error: Exception, repo_id: str, revision: str | None, name: str | None) -> str:
     from huggingface_hub import errors
 
-    what = f"{name} of {where}" if name else where
+    what = name or f"{repo_id}@{revision or 'main'}"
+    remedy = "log in (hf auth login) or pass a token that may read it"
     said = {
-        errors.GatedRepoError: f"access to {where} is restricted: ask for it on its page on the "
-        f"Hub, then log in (hf auth login) or pass a token that may read it",
-        errors.RepositoryNotFoundError: f"there is no model {where} on the Hub, or it is private: "
-        f"check the name, or log in (hf auth login) or pass a token that may read it",
-        errors.RevisionNotFoundError: f"the model {where} is there, but not this revision",
+        errors.GatedRepoError: f"access to {repo_id} is restricted: ask for it on its page on "
+        f"the Hub, then {remedy}",
+        errors.RepositoryNotFoundError: f"there is no model {repo_id} on the Hub, or it is "
+        f"private: check the name, or {remedy}",
+        errors.RevisionNotFoundError: f"the model {repo_id} has no revision {revision!r}",
         errors.LocalEntryNotFoundError: f"{what} could not be fetched and is not in the cache: "
         f"check the connection to the Hub, or load it once without HF_HUB_OFFLINE",
         errors.EntryNotFoundError: f"there is no {what}",
@@ -200,10 +202,18 @@ def _explained(error: Exception, where: str, name: str | None) -> str:
         if isinstance(error, kind):
             return text
     status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return f"the Hub refuses this login for {what} ({status}): {remedy}"
     if status is not None:
         return f"the Hub answers {status} for {what}: try again later"
     line = (str(error) or type(error).__name__).splitlines()[0]
     return f"{what} could not be fetched: {line} ({type(error).__name__})"
+
+
+def _check_token(token: Token) -> None:
+    """Before the client puts it in a header, whose refusal would quote it."""
+    if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("the token holds characters that no token has (a line end, say)")
 
 
 def _without_tokens(text: str, token: Token) -> str:

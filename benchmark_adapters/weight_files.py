@@ -142,7 +142,7 @@ def _is_counter(key: str) -> bool:
 
 
 def _line(error: Exception) -> str:
-    """What torch says up to its first full stop or line; its advice to trust the file is cut."""
-    text = (str(error) or type(error).__name__).strip()
-    wanted = next((line for line in text.splitlines() if "WeightsUnpickler error" in line), text)
-    return wanted.strip().splitlines()[0].split(". ")[0]
+    """What went wrong, without torch's advice to switch the safety off."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    refused = [line for line in lines if "GLOBAL" in line or line.startswith("Unsupported")]
+    return (refused or lines)[0].split(". ")[0].rstrip(".")

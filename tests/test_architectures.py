@@ -223,6 +223,7 @@ def test_a_factory_that_makes_no_model_is_named(stranger):
         build_architecture("seven", 3)
 
 
+@pytest.mark.slow
 def test_registering_imports_no_library_of_architectures():
     import subprocess
 

@@ -147,6 +147,7 @@ def test_somebody_who_was_faster_is_not_overwritten(tmp_path):
     assert list((tmp_path / "saved").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
     # A limit on the size of files stands for the full disk; it needs no rights to mount one.
     code = """

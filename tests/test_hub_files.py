@@ -17,6 +17,7 @@ from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.checkpoints import save_checkpoint
 from benchmark_adapters.originals import load_original
 
+DATA = os.environ.get("SULI_DATA")
 TOKEN = "hf_ada"
 ROOT = Path(__file__).parent.parent
 
@@ -90,13 +91,24 @@ def test_each_layout_is_pushed_and_pulled_at_a_pinned_revision_a_tag_and_a_branc
         refused(repo_id, "expected one file of weights|there is no")
 
 
-def test_libraries_layouts_from_the_hub(hub, tmp_path):
-    for library, layout in (("timm", timm), ("transformers", transformers)):
-        pytest.importorskip(library, reason=f"the extra {library} is not installed")
-        model, files = layout(tmp_path / library)
-        hub.seed_repo(f"org/{library}", "model", files)
-        pulled = load_original(f"org/{library}").model.state_dict()
-        assert all(torch.equal(pulled[key], value) for key, value in model.state_dict().items())
+@pytest.mark.real_data
+@pytest.mark.skipif(DATA is None, reason="SULI_DATA does not name the real data")
+def test_the_real_resnet18_in_the_layout_of_edadaltocg(hub):
+    folder = Path(DATA) / "checkpoints" / "resnet18-cifar10"
+    hub.seed_repo("edadaltocg/resnet18_cifar10", "model", folder)
+    pulled, local = load_original("edadaltocg/resnet18_cifar10"), load_original(folder)
+    assert pulled.config == local.config and pulled.sha256 == local.sha256
+    assert pulled.config.classes[1] == "automobile" and len(pulled.commit) == 40
+
+
+@pytest.mark.parametrize("layout", [timm, transformers])
+def test_libraries_layouts_from_the_hub(hub, tmp_path, layout):
+    library = layout.__name__
+    pytest.importorskip(library, reason=f"the extra {library} is not installed")
+    model, files = layout(tmp_path / library)
+    hub.seed_repo(f"org/{library}", "model", files)
+    pulled = load_original(f"org/{library}").model.state_dict()
+    assert all(torch.equal(pulled[key], value) for key, value in model.state_dict().items())
 
 
 def test_a_pull_request_is_a_revision(seeded, tmp_path):
@@ -130,15 +142,15 @@ def test_a_branch_that_moved_is_seen(seeded, tmp_path):
 
 
 def test_a_revision_that_is_not_there(seeded):
-    refused("org/net@v9", "the model org/net@v9 is there, but not this revision|there is no")
-    refused("org/net", "org/net@" + "0" * 40, revision="0" * 40)
+    refused("org/net@v9", "the model org/net has no revision 'v9'")
+    refused("org/net", "has no revision '0000000000", revision="0" * 40)
     refused("org/net@v1", "two revisions are named, 'v1' and 'v2'", revision="v2")
     for revision in ("../../x", "a//b", "a b", ".."):
         refused("org/net", "a revision is a branch, a tag or a commit", revision=revision)
 
 
 def test_a_repository_that_is_not_there(hub):
-    refused("org/nosuch", "there is no model org/nosuch@main on the Hub, or it is private")
+    refused("org/nosuch", "there is no model org/nosuch on the Hub, or it is private")
 
 
 def test_a_file_that_is_not_there(seeded):
@@ -146,7 +158,7 @@ def test_a_file_that_is_not_there(seeded):
     refused("org/empty", "expected one file of weights .* there are none")
     # The listing names it, the download does not find it.
     seeded.fail(r"resolve/\w+/model.safetensors", times=None, status=404)
-    refused("org/net", "model.safetensors of org/net@")
+    refused("org/net", "model.safetensors could not be fetched and is not in the cache")
 
 
 @pytest.mark.parametrize("token", [False, "hf_stranger_with_a_token"])
@@ -160,9 +172,17 @@ def test_a_repository_that_may_not_be_read(hub, tmp_path, shut, token):
     assert load_original("org/shut").config.num_classes == 5
 
 
-@pytest.mark.parametrize("token", ["hf_wrongwrongwrong", "hf_illegal_\nvalue", "hf_ünicode_token"])
-def test_a_wrong_token_is_never_repeated(seeded, token):
-    refused("org/net", "org/net@main", token=token)
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("hf_wrongwrongwrong", r"the Hub refuses this login for org/net@main \(401\): log in"),
+        ("hf_illegal_\nvalue", "the token holds characters that no token has"),
+        ("hf_ünicode_token", "the token holds characters that no token has"),
+    ],
+)
+def test_a_wrong_token_is_never_repeated(seeded, token, reason):
+    said = refused("org/net", reason, token=token)
+    assert not any(part in said for part in ("wrongwrong", "illegal", "nicode"))
 
 
 def test_a_name_that_leaves_the_folder(hub, tmp_path):
@@ -181,7 +201,7 @@ def test_a_malicious_pickle(hub, tmp_path, monkeypatch):
             return (os.system, ("touch pwned",))
 
     hub.seed_repo("org/evil", "model", {"model.th": pickled({"state_dict": Malicious()})})
-    refused("org/evil", "cannot load org/evil@.*: model.th is not a whole file of weights alone")
+    refused("org/evil", "cannot load org/evil@.*: model.th is not .* weights alone.*posix.system")
     assert not (tmp_path / "pwned").exists()
 
 
@@ -197,7 +217,7 @@ def test_an_unknown_architecture_is_said_before_the_weights_are_fetched(hub, tmp
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_bytes_that_do_not_match_their_hash(seeded, name):
     seeded.fail(rf"GET .*resolve/\w+/{name}", times=1, kind="corrupt")
-    refused("org/net", f"{name} of org/net@.* does not have the hash that the Hub names")
+    refused("org/net", f"cannot load org/net@.*: {name} does not have the hash that the Hub names")
     # The damaged file left the cache, so that the next attempt is a new one.
     assert load_original("org/net").config.num_classes == 5
 
@@ -227,7 +247,7 @@ def test_a_connection_lost_in_the_middle_is_taken_up_again_or_said(seeded, kind,
     if kind == "drop":
         assert load_original("org/net").config.num_classes == 5
     else:
-        refused("org/net", "model.safetensors of org/net@.* could not be fetched")
+        refused("org/net", "cannot load org/net@.*: model.safetensors could not be fetched")
         assert not [path for path in cached_files() if path.name.endswith(".incomplete")]
         assert load_original("org/net").config.num_classes == 5
     assert fault.struck == 1
@@ -236,7 +256,7 @@ def test_a_connection_lost_in_the_middle_is_taken_up_again_or_said(seeded, kind,
 def test_a_connection_that_stays_lost_leaves_nothing_half_written(seeded, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     seeded.fail(r"(GET|HEAD) .*resolve/\w+/model.safetensors", times=None, kind="lost")
-    refused("org/net", "model.safetensors of org/net@.* could not be fetched")
+    refused("org/net", "cannot load org/net@.*: model.safetensors could not be fetched")
     assert not [path for path in cached_files() if path.stat().st_size > 2000]
     seeded.faults.clear()
     assert load_original("org/net").config.num_classes == 5
@@ -318,5 +338,5 @@ def test_offline_with_a_cache_that_was_damaged_or_is_half_there(seeded, monkeypa
     assert load_original("org/net").config.num_classes == 5
     weights = max(cached_files(), key=lambda path: path.stat().st_size)
     weights.write_bytes(weights.read_bytes()[:-10])
-    refused("org/net", "model.safetensors of org/net@.* does not have the hash")
+    refused("org/net", "is set.: model.safetensors does not have the hash")
     refused("org/net", r"\(HF_HUB_OFFLINE is set\): expected one file of weights")

@@ -3,10 +3,12 @@
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from original_layouts_example import (
     CIFAR10_MEAN,
     CIFAR10_STD,
@@ -26,6 +28,9 @@ from benchmark_adapters.checkpoints import save_checkpoint
 from benchmark_adapters.originals import load_original
 from suli_plugin.evaluation import evaluate
 from suli_plugin.images import ImageSet
+from suli_plugin.run import run
+from suli_plugin.suli import SULI
+from suli_plugin.unlearner import ForgetRequest
 
 SLOW = pytest.mark.slow
 DATA = os.environ.get("SULI_DATA")
@@ -67,8 +72,6 @@ def test_slice():
     "name", ["resnet20-cifar10", "resnet56-cifar10", pytest.param("resnet18-cifar10", marks=SLOW)]
 )
 def test_real_originals_score_what_they_are_known_for(name, test_slice):
-    from accelerate import Accelerator
-
     architecture, accuracy = REAL[name]
     original = load_original(Path(DATA) / "checkpoints" / name)
     config = original.config
@@ -163,6 +166,31 @@ def test_transformers(model_type, tmp_path):
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(again.model(images).logits, model.eval()(images).logits)
+
+
+@pytest.mark.parametrize("library", ["ours", "transformers"])
+def test_an_original_is_unlearned_and_published_in_our_layout(library, tmp_path):
+    if library == "ours":
+        files = akamaster()
+    else:
+        pytest.importorskip("transformers", reason="the extra transformers is not installed")
+        _, files = transformers(tmp_path / "a")
+    original = load_original(written(tmp_path / "b", files))
+    config = original.config
+    pixels = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    forget = ImageSet.of_tensors(
+        pixels, torch.ones(8), mean=config.mean, std=config.std, kind="forget"
+    )
+    accelerator = Accelerator(cpu=True)
+    request = ForgetRequest(forget=forget, forget_classes=(1,))
+    done = run(SULI(sweeps=1, stop="never"), original.model, request, accelerator=accelerator)
+    config = replace(config, unlearning=done.as_dict())
+    save_checkpoint(tmp_path / "c", done.model, config)
+    again = load_original(tmp_path / "c")
+    assert again.config == config and same(again.model, done.model)
+    assert not same(again.model, original.model)
+    logits = [evaluate(model, forget, accelerator).logits for model in (again.model, done.model)]
+    assert torch.equal(*logits)
 
 
 def test_transformers_weights_that_do_not_fit_are_named(tmp_path, capfd):

@@ -39,11 +39,11 @@ class Malicious:
 def test_a_malicious_pickle_is_refused_and_not_run(value, legacy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = pickled(value, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(ValueError, match=r"evil\.bin is not a whole file of weights alone") as got:
+    with pytest.raises(ValueError, match=r"evil\.bin is not .*GLOBAL posix\.system") as got:
         read_weights(data, "evil.bin")
     assert "\n" not in str(got.value) and "weights_only" not in str(got.value)
     plain = pickle.dumps(value)
-    with pytest.raises(ValueError, match="not a whole file of weights alone"):
+    with pytest.raises(ValueError, match=r"not a whole file .*: Unsupported"):
         read_weights(plain, "evil.th")
     assert list(tmp_path.iterdir()) == []
 
