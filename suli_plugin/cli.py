@@ -71,7 +71,9 @@ def list_plugins(strict: bool, as_json: bool) -> None:
     for report in reports:
         row = _plugin_row(report)
         brings = (
-            ", ".join([*row["unlearners"], *row["benchmarks"]]) or row["reason"] or row["group"]
+            ", ".join([*row["unlearners"], *row["benchmarks"], *row["architectures"]])
+            or row["reason"]
+            or row["group"]
         )
         click.echo(
             f"{row['state']:8} {row['plugin']:12} {row['distribution']} {row['version']}: {brings}"
@@ -102,6 +104,7 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
         "reason": report.reason,
         "unlearners": list(report.unlearners),
         "benchmarks": list(report.benchmarks),
+        "architectures": list(report.architectures),
     }
 
 

@@ -231,7 +231,7 @@ CAPPED = """
     from datasets import concatenate_datasets
     from benchmark_adapters.base_data import BaseData, load_base
     from benchmark_adapters.decoded_images import image_set
-    from suli_plugin.run import run
+    from suli_plugin.runner import run
     from suli_plugin.suli import SULI
     from suli_plugin.unlearner import ForgetRequest
 
