@@ -6,6 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -92,6 +93,7 @@ def run(
     accelerator = accelerator if accelerator is not None else Accelerator()
     _refuse_half_precision_on_cpu(accelerator)
     resources = _declared(unlearner, request)
+    _first_step_of_the_process()
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
         layout = channels_last if channels_last is not None else _is_bf16(accelerator)
@@ -128,6 +130,16 @@ def run(
 def device_name(device: torch.device) -> str:
     """`cpu`, or the accelerator's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+@lru_cache(maxsize=1)
+def _first_step_of_the_process() -> None:
+    """torch imports its compiler at the first optimiser step: seconds that no method owes."""
+    parameter = nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    optimizer = torch.optim.SGD([parameter], lr=0.0)
+    optimizer.zero_grad()
+    optimizer.step()
 
 
 def _refuse_half_precision_on_cpu(accelerator: Accelerator) -> None:
