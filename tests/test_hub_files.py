@@ -17,7 +17,6 @@ from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.checkpoints import save_checkpoint
 from benchmark_adapters.originals import load_original
 
-DATA = os.environ.get("SULI_DATA")
 TOKEN = "hf_ada"
 ROOT = Path(__file__).parent.parent
 
@@ -92,9 +91,8 @@ def test_each_layout_is_pushed_and_pulled_at_a_pinned_revision_a_tag_and_a_branc
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(DATA is None, reason="SULI_DATA does not name the real data")
-def test_the_real_resnet18_in_the_layout_of_edadaltocg(hub):
-    folder = Path(DATA) / "checkpoints" / "resnet18-cifar10"
+def test_the_real_resnet18_in_the_layout_of_edadaltocg(hub, real_data):
+    folder = real_data / "checkpoints" / "resnet18-cifar10"
     hub.seed_repo("edadaltocg/resnet18_cifar10", "model", folder)
     pulled, local = load_original("edadaltocg/resnet18_cifar10"), load_original(folder)
     assert pulled.config == local.config and pulled.sha256 == local.sha256
