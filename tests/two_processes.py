@@ -6,8 +6,11 @@ import torch
 from accelerate import Accelerator
 from small_problem import request, trained_convnet
 
+from benchmark_adapters.baselines.adv_imp import AdvImp
+from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.neg_grad import NegGrad
+from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from suli_plugin import SU, SULI, run
 
 
@@ -24,6 +27,13 @@ def main(case, path):
         (SU(epochs=4, batch_size=32, batch_norm=policy), "instance-wise"),
         (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
         (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
+        # Every process attacks all images itself, with the same random numbers.
+        (BoundaryShrink(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
+        (
+            AdvImp(epochs=2, adversarial_images=2, iterations=5, batch_norm=policy),
+            "instance-wise",
+        ),
+        (NegGradPlus(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
     ]
     results = {}
     for method, scope in methods:
