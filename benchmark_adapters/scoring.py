@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
 
@@ -78,11 +79,13 @@ def yardstick(
 ) -> Yardstick:
     """Measure what `panel` compares the models of this case with.
 
+    retrained: trained without the forget set, on the accelerator's device, as the panel's models.
     seed: of every draw in the panel. relearn_updates: mini-batches at most; 0 leaves it out.
     """
     with seeded(seed, accelerator.device):
         untrained = evaluate(case.fresh_model().to(accelerator.device), case.forget, accelerator)
-    original = evaluate(case.original, _watched(case), accelerator).accuracy()
+    watching = copy.deepcopy(case.original).to(accelerator.device)
+    original = evaluate(watching, _watched(case), accelerator).accuracy()
     alone = Yardstick(seed, relearn_updates, untrained, original, None)
     if retrained is None:
         return alone

@@ -10,7 +10,7 @@ from benchmark_adapters.metrics.probabilities import Array, paired_distributions
 
 
 def js_divergence(one: Array, other: Array, *, base: float = 2.0) -> float:
-    """Mean over images of KL(p || m) / 2 + KL(q || m) / 2 with m = (p + q) / 2, summed over classes.
+    """Mean over images of KL(p || m) / 2 + KL(q || m) / 2, summed over classes; m = (p + q) / 2.
 
     one, other: probabilities (N, K) of the same images; zeros are allowed. base: of the
     logarithm; 2 (the default) bounds it by 1, `math.e` by ln 2. Symmetric, 0 only if equal.
@@ -22,6 +22,7 @@ def js_divergence(one: Array, other: Array, *, base: float = 2.0) -> float:
     p, q = paired_distributions(one, other)
     # In terms of p + q, not of their mean: halving the smallest doubles would make zeros of them.
     both = p + q
-    nats = (both * math.log(2) + xlogy(p, p) + xlogy(q, q) - xlogy(both, both)).sum(1) / 2
+    shared = both * math.log(2) - xlogy(both, both)
+    nats = (shared + (xlogy(p, p) + xlogy(q, q))).sum(1) / 2
     # Rounding may leave the bounds by the last digit.
     return float(nats.clamp(0, math.log(2)).mean()) / math.log(base)

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmark_adapters.metrics.probabilities import Array, as_float64, as_labels
+from benchmark_adapters.metrics.probabilities import Array, as_float64, as_labels, as_numpy
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,16 @@ def linear_probe(
     Probes: Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
     2016. Raises ValueError if a forgotten class is missing on a side, or no other one is there.
     """
-    features, labels = _checked(train_features, train_labels, "train")
-    held_out, answers = _checked(test_features, test_labels, "test")
-    forgotten = np.isin(answers, list(forget_classes))
+    raw, held_out = as_numpy(train_features), as_float64(test_features, "test features", 2).numpy()
+    labels = as_labels(train_labels, "train labels", len(raw)).numpy()
+    answers = as_labels(test_labels, "test labels", len(held_out)).numpy()
     _check_classes(labels, answers, forget_classes)
     chosen = _drawn(labels, samples_per_class, seed)
+    features = as_float64(raw[chosen], "train features", 2).numpy()
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))
-    right = probe.fit(features[chosen], labels[chosen]).predict(held_out) == answers
+    right = probe.fit(features, labels[chosen]).predict(held_out) == answers
+    forgotten = np.isin(answers, list(forget_classes))
     return LinearProbe(float(right[forgotten].mean()), float(right[~forgotten].mean()))
-
-
-def _checked(
-    features: Array, labels: Array, side: str
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    rows = as_float64(features, f"{side} features", 2).numpy()
-    return rows, as_labels(labels, f"{side} labels", len(rows)).numpy()
 
 
 def _check_classes(
@@ -68,7 +63,8 @@ def _check_classes(
         if not forget_classes or missing or not others:
             raise ValueError(
                 f"linear probe: expected {side} images of the forgotten classes "
-                f"{sorted(forget_classes)} and of others, got classes {sorted(set(labels.tolist()))}"
+                f"{sorted(forget_classes)} and of others, "
+                f"got classes {sorted(set(labels.tolist()))}"
             )
 
 

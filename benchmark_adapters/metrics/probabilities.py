@@ -15,13 +15,17 @@ Array = NDArray[Any] | Tensor | Sequence[Any]
 SUM_TOLERANCE = 1e-4
 
 
+def as_numpy(values: Array) -> NDArray[Any]:
+    """The values as NumPy has them; a tensor or an array shares its memory."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
 def as_float64(values: Array, name: str, dims: int) -> Tensor:
     """A float64 copy on the CPU. Raises ValueError for another rank, no rows or non-finite values.
 
     name: for the message.
     """
-    raw = values.detach().cpu() if isinstance(values, Tensor) else values
-    copied = torch.from_numpy(np.array(raw, dtype=np.float64))
+    copied = torch.from_numpy(np.array(as_numpy(values), dtype=np.float64))
     if copied.dim() != dims or copied.numel() == 0:
         raise ValueError(
             f"{name}: expected a non-empty array of {dims} dimensions, "
