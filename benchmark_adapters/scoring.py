@@ -174,13 +174,13 @@ def _forgotten(labels: Tensor, case: Case) -> Tensor:
 
 
 def _probe(seen: Observed, case: Case, seed: int) -> dict[str, float]:
-    features = (seen.forget.features, seen.retain.features, seen.test.features)
-    if any(rows is None for rows in features):
+    forget, retain, test = seen.forget.features, seen.retain.features, seen.test.features
+    if forget is None or retain is None or test is None:
         return {}
     found = linear_probe(
-        torch.cat([rows for rows in features[:2] if rows is not None]),
+        torch.cat([forget, retain]),
         torch.cat([seen.forget.labels, seen.retain.labels]),
-        seen.test.features,
+        test,
         seen.test.labels,
         case.forget_classes,
         seed=seed,

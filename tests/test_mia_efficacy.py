@@ -75,7 +75,7 @@ def test_losses_instead_of_confidences_are_refused():
         mia_efficacy([0.3], [0.5], [])
 
 
-def test_entropies_of_members_are_called_member_even_if_members_are_many():
+def test_entropies_of_members_are_called_member():
     retain, unseen = 0.1 * unsure(3000), 1 + 0.1 * unsure(40)
     assert entropy_membership(0.1 * unsure(50, 4), retain, unseen) == 1
     assert entropy_membership(1 + 0.1 * unsure(50, 4), retain, unseen) == 0
@@ -84,3 +84,11 @@ def test_entropies_of_members_are_called_member_even_if_members_are_many():
     values = np.sort(unsure(500, 4))
     single = [entropy_membership([value], retain, unseen) for value in values[::50]]
     assert single == sorted(single, reverse=True) and 0 < middle < 1
+
+
+def test_many_members_do_not_make_everything_a_member():
+    draw = np.random.default_rng(0)
+    retain, unseen = draw.uniform(0, 1, 3000), draw.uniform(0.5, 1.5, 40)
+    # Sides that count the same are parted at 3/4, by symmetry; there a quarter is below.
+    called = entropy_membership(draw.uniform(0.5, 1.5, 1000), retain, unseen)
+    assert called == pytest.approx(0.25, abs=0.1)

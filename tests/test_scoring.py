@@ -1,6 +1,7 @@
 """The score of a record and the panel: names, ranges, and what they say of known models."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from accelerate import Accelerator
 from small_problem import convnet, request, trained_convnet
 
 from benchmark_adapters.baselines.logit_mask import LogitMask
-from benchmark_adapters.benchmarks.digits import digits_parts
+from benchmark_adapters.benchmarks.digits import digits_model, digits_parts
 from benchmark_adapters.scoring import panel, score, yardstick
 from suli_plugin import run
 from suli_plugin.benchmark import Case
@@ -119,3 +120,17 @@ def test_class_wise_unseen_data_of_the_retain_set_has_no_forgotten_class():
         1 - abs(found["test_retain_accuracy"] - before["test_retain_accuracy"])
     )
     assert found["tow"] == pytest.approx((1 - forgets) * kept)
+
+
+def test_the_untrained_network_is_the_seed_s_and_the_global_random_state_stays():
+    made = dataclasses.replace(case("class-wise"), fresh_model=digits_model)
+    seen = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        against = yardstick(made, Accelerator(), seed=0, relearn_updates=0)
+        assert torch.equal(torch.get_rng_state(), before)
+        seen.append(against.untrained.logits)
+    assert torch.equal(*seen)
+    other = yardstick(made, Accelerator(), seed=1, relearn_updates=0)
+    assert not torch.equal(other.untrained.logits, seen[0])

@@ -61,8 +61,10 @@ def relearn_time(
         trainer.train(
             student, rounds, lambda free: Adam(free, lr=lr), batch_norm=batch_norm, stop=stop
         )
-    measured = [start, *(entry.forget_accuracy for entry in trainer.history)]
-    return RelearnTime(trainer.steps_done, stop.met(measured[-1]))
+    after = [
+        entry.forget_accuracy for entry in trainer.history if entry.forget_accuracy is not None
+    ]
+    return RelearnTime(trainer.steps_done, stop.met([start, *after][-1]))
 
 
 def anamnesis_index(unlearned: RelearnTime, retrained: RelearnTime) -> float:
