@@ -60,21 +60,25 @@ def main() -> None:
 def list_plugins(strict: bool, as_json: bool) -> None:
     """Show the plugins that were found, what they bring, and which failed and why."""
     try:
-        reports = plugins.load_plugins(strict=strict).reports
+        found = plugins.load_plugins(strict=strict)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    reports = [*reports, *(main.load() if isinstance(main, Suli) else [])]
+    reports = [*found.reports, *(main.load() if isinstance(main, Suli) else [])]
+    rows = [_plugin_row(report, found.labels()) for report in reports]
     if as_json:
-        _print_json([_plugin_row(report) for report in reports])
+        _print_json(rows)
         return
-    for report in reports:
-        row = _plugin_row(report)
+    for row in rows:
         brings = (
             ", ".join([*row["unlearners"], *row["benchmarks"]]) or row["reason"] or row["group"]
         )
         click.echo(
             f"{row['state']:8} {row['plugin']:12} {row['distribution']} {row['version']}: {brings}"
         )
+    for row in rows:
+        for each in row["harnesses"]:
+            sees = f"{each['version']}: sees {', '.join(each['sees'])}"
+            click.echo(f"harness  {each['harness']:12} {sees if each['version'] else each['hint']}")
 
 
 @main.command("methods")
@@ -98,7 +102,7 @@ def list_methods(as_json: bool) -> None:
     _warn_of_failed(found.reports)
 
 
-def _plugin_row(report: PluginReport) -> dict[str, Any]:
+def _plugin_row(report: PluginReport, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "plugin": report.origin.plugin,
         "distribution": report.origin.distribution,
@@ -108,6 +112,16 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
         "reason": report.reason,
         "unlearners": list(report.unlearners),
         "benchmarks": list(report.benchmarks),
+        "harnesses": [_harness_row(harness, labels) for harness in report.harnesses],
+    }
+
+
+def _harness_row(harness: plugins.Harness, labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "harness": harness.name,
+        "version": harness.version,
+        "sees": list(harness.names_of(labels)) if harness.version else [],
+        "hint": harness.hint,
     }
 
 

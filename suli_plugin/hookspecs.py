@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import click
 
     from suli_plugin.benchmark import Benchmark
+    from suli_plugin.plugins import Harness
     from suli_plugin.unlearner import Unlearner
 
 PROJECT = "suli_plugin"
@@ -26,6 +27,11 @@ def register_unlearners(register: Callable[[type[Unlearner]], None]) -> None:
 @hookspec
 def register_benchmarks(register: Callable[[type[Benchmark]], None]) -> None:
     """Call `register(BenchmarkClass)` once for each benchmark you bring."""
+
+
+@hookspec
+def register_harnesses(register: Callable[[Harness], None]) -> None:
+    """Call `register(Harness(...))` for each other benchmark that you connect to, installed or not."""
 
 
 @hookspec
