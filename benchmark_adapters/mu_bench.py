@@ -12,7 +12,7 @@ import click
 @click.argument("config", type=click.Path(path_type=Path))
 def main(script: Path, config: Path) -> None:
     """Run SCRIPT of a MU-Bench clone with the JSON file CONFIG; `unlearn_method` may be ours."""
-    from benchmark_adapters.harnesses.mu_bench import prepare, run_script
+    from benchmark_adapters.harnesses.mu_bench_script import prepare, run_script
 
     try:
         configuration = prepare(script, config)

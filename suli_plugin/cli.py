@@ -60,11 +60,11 @@ def main() -> None:
 def list_plugins(strict: bool, as_json: bool) -> None:
     """Show the plugins that were found, what they bring, and which failed and why."""
     try:
-        found = plugins.load_plugins(strict=strict)
+        reports = plugins.load_plugins(strict=strict).reports
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    reports = [*found.reports, *(main.load() if isinstance(main, Suli) else [])]
-    rows = [_plugin_row(report, found.labels()) for report in reports]
+    reports = [*reports, *(main.load() if isinstance(main, Suli) else [])]
+    rows = [_plugin_row(report) for report in reports]
     if as_json:
         _print_json(rows)
         return
@@ -102,7 +102,7 @@ def list_methods(as_json: bool) -> None:
     _warn_of_failed(found.reports)
 
 
-def _plugin_row(report: PluginReport, labels: Sequence[str]) -> dict[str, Any]:
+def _plugin_row(report: PluginReport) -> dict[str, Any]:
     return {
         "plugin": report.origin.plugin,
         "distribution": report.origin.distribution,
@@ -112,15 +112,15 @@ def _plugin_row(report: PluginReport, labels: Sequence[str]) -> dict[str, Any]:
         "reason": report.reason,
         "unlearners": list(report.unlearners),
         "benchmarks": list(report.benchmarks),
-        "harnesses": [_harness_row(harness, labels) for harness in report.harnesses],
+        "harnesses": [_harness_row(harness) for harness in report.harnesses],
     }
 
 
-def _harness_row(harness: plugins.Harness, labels: Sequence[str]) -> dict[str, Any]:
+def _harness_row(harness: plugins.Harness) -> dict[str, Any]:
     return {
         "harness": harness.name,
         "version": harness.version,
-        "sees": list(harness.names_of(labels)) if harness.version else [],
+        "sees": list(harness.sees()) if harness.version else [],
         "hint": harness.hint,
     }
 

@@ -31,7 +31,7 @@ def register_benchmarks(register: Callable[[type[Benchmark]], None]) -> None:
 
 @hookspec
 def register_harnesses(register: Callable[[Harness], None]) -> None:
-    """Call `register(Harness(...))` for each other benchmark that you connect to, installed or not."""
+    """Call `register(Harness(...))` for each harness you connect to, installed or not."""
 
 
 @hookspec

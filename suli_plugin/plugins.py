@@ -44,14 +44,14 @@ class Origin:
 class Harness:
     """Another benchmark that our methods run in, and whose methods may run in ours.
 
-    version: what is installed, None if nothing is. hint: how to install it. names_of: what our
-    labels (`method`, `method@preset`) are called there.
+    version: what is installed, None if nothing is. hint: how to install it. sees: the names that
+    our methods have there.
     """
 
     name: str
     version: str | None
     hint: str
-    names_of: Callable[[Sequence[str]], Sequence[str]]
+    sees: Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True)

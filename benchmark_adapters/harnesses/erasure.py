@@ -18,42 +18,42 @@ must be the working directory, as for itself:
 from __future__ import annotations
 
 import inspect
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from torch import nn
 
-from benchmark_adapters.harnesses.translation import accelerator_on, dataset_of, unlearn_in_place
+from benchmark_adapters.harnesses.translation import (
+    accelerator_on,
+    dataset_of,
+    our_classes,
+    unlearn_in_place,
+)
 from suli_plugin.plugins import registry
 from suli_plugin.unlearner import ForgetRequest, Scope
 
 OURS = ("preset", "forget", "retain", "reference", "forget_classes")
 
 
-def class_names() -> dict[str, str]:
-    """The methods by the names of their classes here."""
-    return {cls.__name__: name for name, cls in registry().unlearners.items()}
-
-
 def __getattr__(name: str) -> type:
     """The ERASURE unlearner of that class name."""
-    if name.startswith("_") or name not in class_names():
+    if name.startswith("_") or name not in our_classes():
         raise AttributeError(
-            f"module {__name__!r} has no class {name!r}; it has: {', '.join(class_names())}"
+            f"module {__name__!r} has no class {name!r}; it has: {', '.join(our_classes())}"
             if not name.startswith("_")
             else name
         )
     return _class(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _class(name: str) -> type:
     """A subclass of ERASURE's own, which exists only where ERASURE does."""
     from erasure.core.unlearner import Unlearner as ErasureUnlearner
 
-    method = class_names()[name]
+    method = our_classes()[name].name
 
-    class Method(ErasureUnlearner):  # type: ignore[misc]  # ERASURE has no types
+    class Method(ErasureUnlearner):
         def init(self) -> None:
             """Check everything before the first model is unlearned; a later error is swallowed."""
             self.forget_classes = _forget_classes(self.params, self.dataset)
@@ -83,24 +83,25 @@ def _class(name: str) -> type:
 
         def _request(self) -> ForgetRequest:
             held_out = "reference" if "reference" in self.dataset.partitions else "test"
-            part = {"forget": "forget", "retain": "retain", "reference": held_out}
-            # Without drop_last=False a forget set below one batch would be empty.
-            images = {
-                ours: dataset_of(
-                    self.dataset.get_loader_for(self.params.get(ours, theirs), drop_last=False)[0]
-                )
-                for ours, theirs in part.items()
-                if self.params.get(ours, theirs) in self.dataset.partitions
-            }
+
             return ForgetRequest(
-                **images,
+                forget=self._images("forget", "forget"),
+                retain=self._images("retain", "retain"),
+                reference=self._images("reference", held_out),
                 fresh_model=lambda: _fresh_model(self.predictor),
                 forget_classes=self.forget_classes,
             )
 
+        def _images(self, ours: str, theirs: str) -> Any:
+            partition = self.params.get(ours, theirs)
+            if partition not in self.dataset.partitions:
+                return None
+            # Without drop_last=False a forget set below one batch would be empty.
+            return dataset_of(self.dataset.get_loader_for(partition, drop_last=False)[0])
+
     Method.__name__ = Method.__qualname__ = name
     Method.__module__ = __name__
-    Method.__doc__ = inspect.getdoc(registry().unlearners[method])
+    Method.__doc__ = inspect.getdoc(our_classes()[name])
     return Method
 
 

@@ -2,8 +2,11 @@
 
 In Python, for any forget set and class-wise, too:
 
-    trainer = trainer_class("suli", forget_classes=(3,))(raw_datasets=..., args=..., unlearn_config=...)
-    trainer.unlearn(); trainer.evaluate_unlearn()
+    trainer = trainer_class("suli", forget_classes=(3,))(
+        raw_datasets=..., args=..., unlearn_config=...
+    )
+    trainer.unlearn()
+    trainer.evaluate_unlearn()
 
 Its own scripts, unchanged, with its forget split (instance-wise), PYTHONPATH being the clone:
 
@@ -21,25 +24,18 @@ MU-Bench has no licence: nothing of it is copied. It needs transformers below 5.
 from __future__ import annotations
 
 import copy
-import json
 import logging
-import runpy
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.harnesses.translation import (
     dataset_of,
-    installed_version,
+    our_labels,
     unlearn_in_place,
 )
-from suli_plugin.plugins import registry
 from suli_plugin.unlearner import ForgetRequest
 
 logger = logging.getLogger(__name__)
-INSTALL = 'pip install "transformers>=4.48,<5" "datasets<4" "huggingface_hub<1" nltk peft wandb'
 
 
 def trainer_class(
@@ -56,7 +52,7 @@ def trainer_class(
     from mubench.trainer.base import UnlearningTrainer
     from transformers.trainer_utils import TrainOutput
 
-    class PluginTrainer(UnlearningTrainer):  # type: ignore[misc]  # MU-Bench has no types
+    class PluginTrainer(UnlearningTrainer):
         def method_specific_setup(self) -> None:
             # For a method that it does not know, MU-Bench leaves the whole training set here.
             self.train_dataset = self.raw_datasets["df"]
@@ -104,73 +100,7 @@ def trainer_class(
 
 def labels() -> dict[str, str]:
     """Our labels by the names they have in a configuration of MU-Bench."""
-    return {
-        f"{label}_plugin" if _is_mu_benchs(label) else label: label for label in registry().labels()
-    }
-
-
-def prepare(script: Path, configuration: Path) -> dict[str, Any]:
-    """Make our labels known to `mubench.get_trainer`, and return what is left for the script.
-
-    configuration: JSON; its `hyperparameters` are taken out. Raises ValueError or TypeError for a
-    missing or too new library, a missing file, or an unknown or unfit hyper-parameter.
-    """
-    _check_environment(script, configuration)
-    given: dict[str, Any] = json.loads(configuration.read_text())
-    settings = given.pop("hyperparameters", {})
-    ours = labels()
-    label = ours.get(given.get("unlearn_method", ""))
-    if label is not None:
-        registry().unlearner(label, "instance-wise", settings)
-    elif settings:
-        raise ValueError(
-            f"hyperparameters are given for {given.get('unlearn_method')!r}, which is not ours; "
-            f"ours: {', '.join(ours)}"
-        )
-    _teach_get_trainer(ours, settings)
-    return given
-
-
-def run_script(script: Path, configuration: Mapping[str, Any]) -> None:
-    """Run a script of MU-Bench, as its own file, on a prepared configuration."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "configuration.json")
-        file.write_text(json.dumps(configuration))
-        sys.argv = [str(script), str(file)]
-        runpy.run_path(str(script), run_name="__main__")
-
-
-def _teach_get_trainer(ours: Mapping[str, str], settings: Mapping[str, Any]) -> None:
-    """Wrap `mubench.get_trainer`, which looks in a dict of its own, for this process."""
-    import mubench
-    import mubench.trainer
-
-    theirs = mubench.trainer.get_trainer
-
-    def get_trainer(name: str) -> Any:
-        return trainer_class(ours[name], settings=settings) if name in ours else theirs(name)
-
-    mubench.get_trainer = mubench.trainer.get_trainer = get_trainer
-
-
-def _check_environment(script: Path, configuration: Path) -> None:
-    for file in (script, configuration):
-        if not file.is_file():
-            raise ValueError(f"there is no file {file}")
-    found = installed_version("transformers")
-    if found is None or int(found.split(".")[0]) >= 5:
-        raise ValueError(f"MU-Bench needs transformers below 5, found {found}: {INSTALL}")
-    import transformers.utils
-
-    if not hasattr(transformers.utils, "send_example_telemetry"):
-        # Its scripts import this name, which later versions dropped, and never call it.
-        transformers.utils.send_example_telemetry = lambda *_, **__: None
-    try:
-        import mubench  # noqa: F401  # only whether it is there
-    except ImportError as error:
-        raise ValueError(
-            f"MU-Bench can't be imported ({error}); put its clone on PYTHONPATH, and {INSTALL}"
-        ) from error
+    return {f"{label}_plugin" if _is_mu_benchs(label) else label: label for label in our_labels()}
 
 
 def _is_mu_benchs(name: str) -> bool:

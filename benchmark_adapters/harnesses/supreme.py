@@ -25,9 +25,9 @@ from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,
     names_in_harness,
+    our_labels,
     unlearn_in_place,
 )
-from suli_plugin.plugins import registry
 from suli_plugin.unlearner import ForgetRequest
 
 PRECISIONS = {"32-true": "no", "bf16-mixed": "bf16", "16-mixed": "fp16"}
@@ -44,7 +44,7 @@ def setup() -> None:
 
 def names() -> dict[str, str]:
     """Our labels by their names in SUPREME; SUPREME must be installed."""
-    return names_in_harness(registry().labels(), _is_supremes)
+    return names_in_harness(our_labels(), _is_supremes)
 
 
 def __getattr__(name: str) -> Callable[..., nn.Module]:
@@ -84,7 +84,7 @@ def unlearn(
     test set, as it has no other held-out data: its test accuracy decides when to stop.
     """
     class_wise = type_of_unlearning_strategy == "fullclass" and forget_label_id is not None
-    raw = model.module if hasattr(model, "module") else model
+    raw: nn.Module = getattr(model, "module", model)
     request = ForgetRequest(
         forget=dataset_of(forget_train_dataloader),
         retain=dataset_of(retain_train_dataloader),
@@ -101,7 +101,8 @@ def unlearn(
         f"forget accuracy {accuracy}, {request.scope}, seed {unlearned.seed}"
     )
     # Under FSDP and DeepSpeed SUPREME takes a raw model, as it does from its own SSD.
-    return fabric.setup(raw) if distributed_strategy_name == "ddp" else raw
+    wrapped: nn.Module = fabric.setup(raw) if distributed_strategy_name == "ddp" else raw
+    return wrapped
 
 
 def _is_supremes(name: str) -> bool:

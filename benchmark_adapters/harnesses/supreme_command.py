@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from benchmark_adapters.harnesses.found import SUPREME
 from suli_plugin.hookspecs import hookimpl
 
-INSTALL = "pip install lightning wandb debugpy python-dotenv && pip install --no-deps supreme-unlearning"
 _ALL_THROUGH: dict[str, Any] = {
     "ignore_unknown_options": True,
     "allow_extra_args": True,
@@ -63,7 +63,7 @@ def _hand_over(module: str, function: str, arguments: tuple[str, ...]) -> None:
 
         main = import_module(module)
     except ImportError as error:
-        raise click.ClickException(f"SUPREME can't be imported ({error}); {INSTALL}") from error
+        raise click.ClickException(f"SUPREME can't be imported ({error}); {SUPREME}") from error
     # Any look-up loads the entry points, ours and others', before argparse lists the choices.
     import_module("supreme.registry").resolve_metric_location("accuracy")
     _count_the_cpu(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -20,10 +21,11 @@ from torch.utils.data import (
     Subset,
 )
 
+from benchmark_adapters.harnesses.peers import PeerMethod
 from suli_plugin.logits import logits_of
 from suli_plugin.plugins import registry
 from suli_plugin.runner import Unlearned, run
-from suli_plugin.unlearner import ForgetRequest
+from suli_plugin.unlearner import ForgetRequest, Unlearner
 
 IMAGE_KEYS = ("pixel_values", "image", "img")
 LABEL_KEYS = ("labels", "label", "age_group")
@@ -97,6 +99,22 @@ def harness_logits(output: Any) -> Tensor:
     return logits_of(output[-1] if isinstance(output, (tuple, list)) else output)
 
 
+def our_labels() -> list[str]:
+    """Every label that a harness may use: all registered methods but the harnesses' own."""
+    found = registry()
+    return [
+        label
+        for label in found.labels()
+        if not issubclass(found.unlearners[label.partition("@")[0]], PeerMethod)
+    ]
+
+
+def our_classes() -> dict[str, type[Unlearner]]:
+    """The same methods by the names of their classes."""
+    classes = registry().unlearners.values()
+    return {cls.__name__: cls for cls in classes if not issubclass(cls, PeerMethod)}
+
+
 def unlearn_in_place(
     label: str,
     model: nn.Module,
@@ -126,6 +144,25 @@ def unlearn_in_place(
     except RuntimeError as error:
         raise ValueError(f"{label} returned a model of another architecture") from error
     return unlearned
+
+
+def untrained_copy(model: nn.Module) -> nn.Module:
+    """The same architecture, every layer's `reset_parameters` called with the global seed.
+
+    For harnesses that pass no way to make a model. Raises ValueError for a layer with parameters
+    of its own that can't be reset.
+    """
+    fresh = copy.deepcopy(model)
+    for module in fresh.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if reset is not None:
+            reset()
+        elif next(module.parameters(recurse=False), None) is not None:
+            raise ValueError(
+                f"{type(module).__name__} has no reset_parameters, so an untrained copy of the "
+                f"model can't be made"
+            )
+    return fresh
 
 
 def accelerator_on(device: torch.device | str, mixed_precision: str = "no") -> Accelerator:
@@ -180,4 +217,6 @@ def clone_on_path(module: str, file: str) -> str | None:
 
 def _is_loader(source: Any) -> bool:
     # Lightning wraps a loader in a class of its own, with the loader's attributes.
-    return isinstance(source, DataLoader) or (hasattr(source, "dataset") and hasattr(source, "sampler"))
+    return isinstance(source, DataLoader) or (
+        hasattr(source, "dataset") and hasattr(source, "sampler")
+    )

@@ -1,7 +1,7 @@
 """The digits in the files that MU-Bench looks for, and runs of it on them; run as a program.
 
-    python digits_in_mu_bench.py files      the offline files of its own script
-    python digits_in_mu_bench.py class-wise LABEL OUTPUT    class 3, by its Python interface
+python digits_in_mu_bench.py files      the offline files of its own script
+python digits_in_mu_bench.py class-wise LABEL OUTPUT    class 3, by its Python interface
 """
 
 from __future__ import annotations
