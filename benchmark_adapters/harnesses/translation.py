@@ -77,8 +77,13 @@ def dataset_of(source: Any) -> Pairs:
     A loader that samples from a part of its dataset gives that part. Raises TypeError for a
     loader that weighs samples and for data without positions.
     """
-    dataset = getattr(source, "dataset", source) if _is_loader(source) else source
-    sampler = getattr(source, "sampler", None) if _is_loader(source) else None
+    dataset = source.dataset if _is_loader(source) else source
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"expected a DataLoader over a map-style dataset, or such a dataset, "
+            f"got {type(source).__name__} over {type(dataset).__name__}"
+        )
+    sampler = source.sampler if _is_loader(source) else None
     if sampler is not None and not isinstance(sampler, WHOLE_SET_SAMPLERS):
         indices = getattr(sampler, "indices", None)
         if indices is None:
@@ -87,10 +92,6 @@ def dataset_of(source: Any) -> Pairs:
                 f"pass a loader over a torch.utils.data.Subset instead"
             )
         dataset = Subset(dataset, [int(index) for index in indices])
-    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-        raise TypeError(
-            f"expected a DataLoader or a map-style dataset, got {type(source).__name__}"
-        )
     return Pairs(dataset)
 
 
