@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,7 +71,9 @@ def list_plugins(strict: bool, as_json: bool) -> None:
         return
     for row in rows:
         brings = (
-            ", ".join([*row["unlearners"], *row["benchmarks"]]) or row["reason"] or row["group"]
+            ", ".join([*row["unlearners"], *row["benchmarks"], *row["architectures"]])
+            or row["reason"]
+            or row["group"]
         )
         click.echo(
             f"{row['state']:8} {row['plugin']:12} {row['distribution']} {row['version']}: {brings}"
@@ -91,14 +94,7 @@ def list_methods(as_json: bool) -> None:
         _print_json(rows)
         return
     for row in rows:
-        needs = "; ".join(
-            f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()
-        )
-        presets = (
-            f" [{', '.join('@' + preset for preset in row['presets'])}]" if row["presets"] else ""
-        )
-        click.echo(f"{row['method']}{presets}\n    needs  {needs}\n    from   {row['paper']}")
-        click.echo(f"    by     {row['distribution']} {row['version']}")
+        click.echo(_method_text(row))
     _warn_of_failed(found.reports)
 
 
@@ -112,6 +108,7 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
         "reason": report.reason,
         "unlearners": list(report.unlearners),
         "benchmarks": list(report.benchmarks),
+        "architectures": list(report.architectures),
         "harnesses": [_harness_row(harness) for harness in report.harnesses],
     }
 
@@ -130,6 +127,10 @@ def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
     return {
         "method": name,
         "presets": list(cls.presets()),
+        "preset_sources": {
+            name: " ".join((getdoc(getattr(cls, f"preset_{name}")) or "").split())
+            for name in cls.presets()
+        },
         "needs": {scope: sorted(resources) for scope, resources in cls.needs.items()},
         "paper": cls.paper,
         "control": cls.control,
@@ -137,6 +138,13 @@ def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
         "distribution": origin.distribution,
         "version": origin.version,
     }
+
+
+def _method_text(row: dict[str, Any]) -> str:
+    needs = [f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()]
+    lines = [row["method"], f"    needs  {'; '.join(needs)}", f"    from   {row['paper']}"]
+    lines += [f"    @{name}  {source}" for name, source in row["preset_sources"].items()]
+    return "\n".join([*lines, f"    by     {row['distribution']} {row['version']}"])
 
 
 def _warn_of_failed(reports: Sequence[PluginReport]) -> None:

@@ -9,6 +9,7 @@ from pluggy import HookimplMarker, HookspecMarker
 
 if TYPE_CHECKING:
     import click
+    from torch import nn
 
     from suli_plugin.benchmark import Benchmark
     from suli_plugin.plugins import Harness
@@ -27,6 +28,16 @@ def register_unlearners(register: Callable[[type[Unlearner]], None]) -> None:
 @hookspec
 def register_benchmarks(register: Callable[[type[Benchmark]], None]) -> None:
     """Call `register(BenchmarkClass)` once for each benchmark you bring."""
+
+
+@hookspec
+def register_architectures(register: Callable[[str, Callable[..., nn.Module]], None]) -> None:
+    """Call `register(name, factory)` once for each architecture you bring.
+
+    factory: `(num_classes, **options) -> nn.Module`, initialised from the global random state;
+    options have JSON values. A name that ends in `/` registers a family: `zoo/net` then calls
+    its factory with the option `variant="net"`.
+    """
 
 
 @hookspec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,13 +36,19 @@ class PixelStore:
 
     A dataset is decoded into one tensor when it is small enough and gives the same image twice;
     one with random transforms is read anew for every batch, so that its randomness stays.
+    labels: int64 (N,), where they are known without reading the images.
     """
 
-    def __init__(self, source: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> None:
+    def __init__(
+        self,
+        source: Dataset[Any],
+        memory_limit: int = MEMORY_LIMIT,
+        labels: Tensor | None = None,
+    ) -> None:
         self.source = source
         self.memory_limit = memory_limit
         self.pixels: Tensor | None = None
-        self._labels: Tensor | None = None
+        self._labels = labels
         self._decoded = False
 
     @classmethod
@@ -226,24 +232,38 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         return twin
 
     def content_hash(self) -> str:
-        """SHA-256 over ids, labels and raw pixels in ascending order of the ids."""
-        digest = hashlib.sha256()
-        ids, labels = self.ids, self.labels.tolist()
-        ascending = sorted(range(len(ids)), key=ids.__getitem__)
-        for start in range(0, len(ids), 1024):
-            part = ascending[start : start + 1024]
-            pixels = self.pixels(torch.tensor(part), torch.device("cpu"))[0].cpu().numpy()
-            digest.update(f"{pixels.dtype}{pixels.shape[1:]}".encode())
-            for row, position in enumerate(part):
-                digest.update(f"\0{ids[position]}\0{labels[position]}\0".encode())
-                digest.update(np.ascontiguousarray(pixels[row]).tobytes())
-        return digest.hexdigest()
+        """See `content_hash`: over the set's ids, labels and raw pixels."""
+
+        def read(part: list[int]) -> Iterator[Any]:
+            return iter(self.pixels(torch.tensor(part), torch.device("cpu"))[0].cpu().numpy())
+
+        return content_hash(self.ids, self.labels.tolist(), read)
 
     def _twin(self) -> ImageSet:
         twin = ImageSet(self._store, augment=self.augment, ids=self._ids, kind=self.kind)
         twin.mean, twin.std = self.mean, self.std
         twin._rows, twin._labels = self._rows, self._labels
         return twin
+
+
+def content_hash(
+    ids: Sequence[str],
+    labels: Sequence[int],
+    read: Callable[[list[int]], Iterable[Any]],
+) -> str:
+    """SHA-256 over ids, labels and raw pixels in ascending order of the ids.
+
+    read: the images at some positions as arrays (C, H, W), whose sizes may differ.
+    """
+    digest = hashlib.sha256()
+    ascending = sorted(range(len(ids)), key=ids.__getitem__)
+    for start in range(0, len(ids), 1024):
+        part = ascending[start : start + 1024]
+        for position, pixels in zip(part, read(part), strict=True):
+            head = f"\0{ids[position]}\0{labels[position]}\0{pixels.dtype}{pixels.shape}\0"
+            digest.update(head.encode())
+            digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def as_image_set(dataset: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> ImageSet:

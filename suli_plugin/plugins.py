@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,12 @@ from suli_plugin.hookspecs import PROJECT
 
 if TYPE_CHECKING:
     import click
+    from torch import nn
 
     from suli_plugin.benchmark import Benchmark
     from suli_plugin.unlearner import Scope, Unlearner
+
+    Architecture = Callable[..., nn.Module]
 
 COMMANDS = f"{PROJECT}.commands"
 BLOCK = "SULI_BLOCK_PLUGINS"
@@ -64,16 +67,23 @@ class PluginReport:
     reason: str = ""
     unlearners: tuple[str, ...] = ()
     benchmarks: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
     harnesses: tuple[Harness, ...] = ()
 
 
 @dataclass
 class Registry:
-    """Everything that was registered, by name, with where it came from."""
+    """Everything that was registered, by name, with where it came from.
+
+    origins: of unlearners and benchmarks. architecture_origins: apart, since an architecture may
+    be named as a method or a benchmark is.
+    """
 
     unlearners: dict[str, type[Unlearner]] = field(default_factory=dict)
     benchmarks: dict[str, type[Benchmark]] = field(default_factory=dict)
+    architectures: dict[str, Architecture] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
+    architecture_origins: dict[str, Origin] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
 
     def labels(self) -> list[str]:
@@ -105,6 +115,18 @@ class Registry:
     def benchmark(self, name: str) -> type[Benchmark]:
         """The benchmark of that name. Raises ValueError for an unknown one."""
         return self._known(self.benchmarks, name, "benchmark")
+
+    def architecture(self, name: str) -> Architecture:
+        """The factory of an architecture, `net` or `family/variant`.
+
+        Raises ValueError for an unknown name or family, naming the known ones.
+        """
+        family, slash, variant = name.partition("/")
+        if not slash or not variant:
+            return self._known(self.architectures, name.rstrip("/"), "architecture")
+        if f"{family}/" not in self.architectures:
+            return self._known(self.architectures, name, "architecture")
+        return partial(self.architectures[f"{family}/"], variant=variant)
 
     def _known(self, table: dict[str, Any], name: str, what: str) -> Any:
         if name not in table:
@@ -145,6 +167,7 @@ def load_commands(cli: click.Group) -> list[PluginReport]:
 def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool) -> PluginReport:
     unlearners: dict[str, Any] = {}
     benchmarks: dict[str, Any] = {}
+    architectures: dict[str, Any] = {}
     harnesses: list[Harness] = []
 
     def collect(hook: Any) -> None:
@@ -157,15 +180,18 @@ def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool
         hook.register_benchmarks(
             register=_collector(benchmarks, found.benchmarks, Benchmark, found)
         )
+        hook.register_architectures(register=_architecture_collector(architectures, found))
         hook.register_harnesses(register=harnesses.append)
 
     report = _guarded(origin, entry_point, collect, strict)
     if report.state == "loaded":
         found.unlearners.update(unlearners)
         found.benchmarks.update(benchmarks)
+        found.architectures.update(architectures)
         found.origins.update(dict.fromkeys([*unlearners, *benchmarks], origin))
-        brought = tuple(unlearners), tuple(benchmarks), tuple(harnesses)
-        return PluginReport(origin, PROJECT, "loaded", "", *brought)
+        found.architecture_origins.update(dict.fromkeys(architectures, origin))
+        brings = (tuple(table) for table in (unlearners, benchmarks, architectures))
+        return PluginReport(origin, PROJECT, "loaded", "", *brings, harnesses=tuple(harnesses))
     return report
 
 
@@ -203,6 +229,40 @@ def _collector(
         own[name] = cls
 
     return register
+
+
+def _architecture_collector(
+    own: dict[str, Any], found: Registry
+) -> Callable[[str, Architecture], None]:
+    """The callback for architectures: verify name and factory, then collect."""
+
+    def register(name: str, factory: Architecture) -> None:
+        if not isinstance(name, str) or not _NAME.fullmatch(name.removesuffix("/")):
+            raise ValueError(
+                f"an architecture is named by a lower-case identifier (a family: and `/`), "
+                f"got {name!r}"
+            )
+        _check_factory(name, factory)
+        if name in own or name in found.architectures:
+            owner = found.architecture_origins.get(name, "itself")
+            raise ValueError(f"the architecture {name!r} is taken by {owner}")
+        own[name] = factory
+
+    return register
+
+
+def _check_factory(name: str, factory: Architecture) -> None:
+    """Raise TypeError if the factory cannot be called as it will be."""
+    if not callable(factory):
+        raise TypeError(f"the factory of {name!r} must be callable, got {factory!r}")
+    options = {"variant": "name"} if name.endswith("/") else {}
+    try:
+        inspect.signature(factory).bind(10, **options)
+    except TypeError as error:
+        wanted = ", variant=..." if options else ""
+        raise TypeError(
+            f"the factory of {name!r} must take (num_classes{wanted}, **options): {error}"
+        ) from error
 
 
 def _verified(cls: type, contract: type) -> str:

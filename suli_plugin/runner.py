@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ class Unlearned:
 
     seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
     runner's check of one image a set is not counted). precision, processes, device: how.
+    notes: what the method found out (the hit rate of an attack, say), JSON-able.
     """
 
     model: nn.Module
@@ -44,6 +46,7 @@ class Unlearned:
     precision: str
     processes: int
     device: str
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -64,6 +67,7 @@ class Unlearned:
             "precision": self.precision,
             "processes": self.processes,
             "device": self.device,
+            "notes": self.notes,
         }
 
 
@@ -89,6 +93,7 @@ def run(
     accelerator = accelerator if accelerator is not None else Accelerator()
     _refuse_half_precision_on_cpu(accelerator)
     resources = _declared(unlearner, request)
+    _first_step_of_the_process()
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
         layout = channels_last if channels_last is not None else _is_bf16(accelerator)
@@ -118,12 +123,23 @@ def run(
         precision=accelerator.mixed_precision,
         processes=accelerator.num_processes,
         device=device_name(accelerator.device),
+        notes=session.notes,
     )
 
 
 def device_name(device: torch.device) -> str:
     """`cpu`, or the accelerator's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+@lru_cache(maxsize=1)
+def _first_step_of_the_process() -> None:
+    """torch imports its compiler at the first optimiser step: seconds that no method owes."""
+    parameter = nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    optimizer = torch.optim.SGD([parameter], lr=0.0)
+    optimizer.zero_grad()
+    optimizer.step()
 
 
 def _refuse_half_precision_on_cpu(accelerator: Accelerator) -> None:

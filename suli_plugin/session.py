@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
@@ -20,12 +20,14 @@ class Session(Trainer):
 
     method: the unlearner's name, for messages. scope, forget_classes: of the request.
     granted: the declared resources; image sets carry their kind. channels: the trainer's.
+    notes: what a method found out and a reader of its result should know, JSON-able.
     """
 
     method: str = ""
     scope: Scope = "instance-wise"
     forget_classes: tuple[int, ...] = ()
     granted: dict[Resource, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def forget(self) -> ImageSet:
@@ -65,6 +67,14 @@ class Session(Trainer):
         if self.scope == "instance-wise" and choose != "never":
             target = self.predict(model, self.reference).accuracy()
         return StopRule(self.forget, target, before.accuracy(), choose)
+
+    def cycled(self, images: ImageSet, batch_size: int) -> Iterator[Tensor]:
+        """Batches of positions without end, in a new random order each time round.
+
+        Only positions go round: every batch is read, and augmented, anew.
+        """
+        while True:
+            yield from self.shuffled(images, batch_size)
 
     def _resource(self, name: Resource) -> Any:
         if name not in self.granted:

@@ -206,10 +206,10 @@ def _same_seed_gives_same_weights(unlearner: Unlearner, scope: Scope) -> None:
 def _global_random_state_is_untouched(unlearner: Unlearner, scope: Scope) -> None:
     _move_global_random_state()
     problem = Problem(unlearner, scope)
-    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())  # type: ignore[union-attr, index]  # the legacy state is a tuple
+    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())  # type: ignore[index]  # the legacy state is a tuple
     problem.run(unlearner)
     _rule(random.getstate() == before[0], "`random` goes on as before")
-    _rule(np.random.get_state()[1].tolist() == before[1], "NumPy's generator goes on as before")  # type: ignore[union-attr, index]  # the same
+    _rule(np.random.get_state()[1].tolist() == before[1], "NumPy's generator goes on as before")  # type: ignore[index]  # the same
     _rule(torch.equal(torch.get_rng_state(), before[2]), "torch's generator goes on as before")
 
 
@@ -257,12 +257,13 @@ def _frozen_parameters_stay(unlearner: Unlearner, scope: Scope) -> None:
 
 
 def _zero_steps_change_nothing(unlearner: Unlearner, scope: Scope) -> None:
-    if type(unlearner).zero_steps is None:
+    nothing = type(unlearner).zero_steps
+    if nothing is None:
         return
     problem = Problem(unlearner, scope)
-    idle = dataclasses.replace(unlearner, **type(unlearner).zero_steps)
+    idle = dataclasses.replace(unlearner, **nothing)
     changed = _differences(problem.original.state_dict(), problem.run(idle).model.state_dict())
-    _rule(not changed, f"{type(unlearner).zero_steps} leaves the model as it is, not {changed}")
+    _rule(not changed, f"{nothing} leaves the model as it is, not {changed}")
 
 
 _SCOPED = (

@@ -1,12 +1,15 @@
-"""Settings for all tests."""
+"""Settings for all tests; starts the loopback Hub before any test imports the client libraries."""
 
 import os
 from pathlib import Path
+
+from hub_fixture_example import hub  # isort: skip  # sets what the clients read at import
 
 import pytest
 import torch
 from hypothesis import settings
 
+__all__ = ["hub"]
 # The first call of a torch operator is slow; a deadline would test the machine.
 settings.register_profile("suli", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("suli")

@@ -60,6 +60,18 @@ def request(scope, *, count=70, label=3, kind=ImageSet):
     )
 
 
+def request_of_two_classes():
+    """A class-wise request whose forget set holds classes 3 and 5."""
+    train = digits_parts().train
+    mask = (train.labels == 3) | (train.labels == 5)
+    return ForgetRequest(
+        forget=train.subset(torch.where(mask)[0]),
+        retain=train.subset(torch.where(~mask)[0]),
+        fresh_model=convnet,
+        forget_classes=(3, 5),
+    )
+
+
 def tensors(images):
     """All images, normalised, and labels of a set."""
     batch = images.batch(torch.arange(len(images)), torch.device("cpu"))

@@ -17,6 +17,13 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.finetune:FineTune",
     "benchmark_adapters.baselines.neg_grad:NegGrad",
     "benchmark_adapters.baselines.random_label:RandomLabel",
+    "benchmark_adapters.baselines.initial_label:InitialLabel",
+    "benchmark_adapters.baselines.boundary_shrink:BoundaryShrink",
+    "benchmark_adapters.baselines.boundary_expand:BoundaryExpand",
+    "benchmark_adapters.baselines.adv:Adv",
+    "benchmark_adapters.baselines.adv_imp:AdvImp",
+    "benchmark_adapters.baselines.neg_grad_plus:NegGradPlus",
+    "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.bn_drift:BatchNormDrift",
     "benchmark_adapters.baselines.logit_mask:LogitMask",
 )

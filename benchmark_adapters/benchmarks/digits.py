@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from accelerate import Accelerator
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
@@ -105,6 +103,9 @@ def digits_parts() -> Parts:
     So few training images leave a gap between training and test accuracy, without which
     instance-wise unlearning would have nothing to do.
     """
+    # scikit-learn takes seconds to import, and whoever only lists benchmarks needs none of it.
+    from sklearn.datasets import load_digits
+
     digits = load_digits()
     pixels = torch.from_numpy(digits.images * (255 / 16)).round().byte().unsqueeze(1)
     labels = torch.from_numpy(digits.target)
@@ -151,6 +152,8 @@ def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
 
 
 def _stratified(positions: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    from sklearn.model_selection import train_test_split
+
     rest, part = train_test_split(
         positions.numpy(), test_size=size, stratify=labels.numpy(), random_state=0
     )

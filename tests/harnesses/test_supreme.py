@@ -69,7 +69,9 @@ def test_forget_accuracy_falls_and_retain_accuracy_stays_in_supremes_own_report(
     for name in LABELS:
         assert accuracy(reports["original"], "forget") > 90
         assert accuracy(reports[name], "forget") < 50, name
-        assert accuracy(reports[name], "retain") > accuracy(reports["original"], "retain") - 10, name
+        assert accuracy(reports[name], "retain") > accuracy(reports["original"], "retain") - 10, (
+            name
+        )
 
 
 @pytest.mark.parametrize("name", LABELS)

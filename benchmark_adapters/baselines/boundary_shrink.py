@@ -1,0 +1,79 @@
+"""Boundary Shrink: fine-tune the forget set under its nearest classes, which FGSM finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.optim.optimizer import Optimizer
+from torch.optim.sgd import SGD
+from typing_extensions import Self
+
+from benchmark_adapters.adversarial_images import fgsm
+from benchmark_adapters.forget_only import ForgetOnly
+from suli_plugin.hyperparameters import bounds
+from suli_plugin.session import Session
+from suli_plugin.training import cross_entropy
+from suli_plugin.unlearner import Scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundaryShrink(ForgetOnly):
+    """Each clean image is learnt under the label that the original gives its FGSM twin.
+
+    epsilon: the step, in pixel units. The original is frozen, so labels are found once, on images
+    without augmentation. As in the source, an image whose attack failed keeps its own label and
+    is not unlearnt: hit rate and label counts are in the result's notes. Of the source's options,
+    the curvature penalty, the reweighting and PGD are not here.
+    """
+
+    name: ClassVar[str] = "boundary_shrink"
+    paper: ClassVar[str] = "Chen et al., Boundary Unlearning, CVPR 2023, section 3.2"
+
+    epochs: int = field(default=10, metadata=bounds(at_least=0))
+    batch_size: int = field(default=64, metadata=bounds(at_least=1))
+    lr: float = field(default=1e-5, metadata=bounds(at_least=0))
+    momentum: float = field(default=0.9, metadata=bounds(at_least=0, below=1))
+    epsilon: float = field(default=0.1, metadata=bounds(at_least=0))
+
+    def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
+        """See `Unlearner.unlearn`."""
+        before = session.predict(model, session.forget)
+        nearest = fgsm(session, model, session.forget, epsilon=self.epsilon)
+        counts = torch.bincount(nearest.predicted, minlength=before.logits.shape[1])
+        session.notes.update(hit_rate=nearest.hit_rate, label_counts=counts.tolist())
+        session.train(
+            model,
+            session.epochs(
+                session.forget.relabelled(nearest.predicted),
+                cross_entropy,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+            ),
+            self._optimizer,
+            batch_norm=self.batch_norm,
+            stop=session.stop_rule(model, self.stop, before=before),
+        )
+        return model
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
+        return SGD(parameters, lr=self.lr, momentum=self.momentum)
+
+    @classmethod
+    def preset_official(cls, scope: Scope) -> Self:
+        """The official code's settings for an All-CNN on CIFAR-10, class-wise.
+
+        From its mirror TY-LEE-KR/Boundary-Unlearning-Code at 19f9f23: FGSM 0.1, SGD 1e-5,
+        momentum 0.9, batches of 64, ten epochs without a stop rule.
+        """
+        return cls(stop="never")
+
+    @classmethod
+    def preset_resnet18(cls, scope: Scope) -> Self:
+        """The rerun on a ResNet-18 by DELETE's authors (shaaaaron/DELETE at 60018a1).
+
+        SGD 1e-4, batches of 128, twenty epochs without a stop rule.
+        """
+        return cls(lr=1e-4, batch_size=128, epochs=20, stop="never")

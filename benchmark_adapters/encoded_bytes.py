@@ -1,0 +1,96 @@
+"""Encoded images: their bytes in an Arrow column, and how they become pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+GRAY = {"1", "L", "LA", "La"}
+COLOUR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Bit depth and colour type, bytes 24 and 25 of a PNG file, by the mode they stand for.
+_PLAIN = {"L": b"\x08\x00", "RGB": b"\x08\x02"}
+
+
+def contents(chunk: Any) -> Iterator[bytes]:
+    """The encoded bytes of an Arrow chunk of an Image column, read from disk where they lie."""
+    paths = chunk.field("path")
+    for row, content in enumerate(chunk.field("bytes")):
+        value = content.as_py()
+        yield value if value is not None else _from_path(paths[row].as_py())
+
+
+def content_blocks(chunk: Any) -> Iterator[tuple[Any, list[int] | np.ndarray[Any, Any]]]:
+    """The encoded bytes in as few blocks as possible, with the lengths of the images in each."""
+    column = chunk.field("bytes")
+    if column.null_count or str(column.type) not in ("binary", "large_binary"):
+        for content in contents(chunk):
+            yield content, [len(content)]
+        return
+    _, offsets, data = column.buffers()
+    kind = np.int32 if str(column.type) == "binary" else np.int64
+    ends = np.frombuffer(offsets, dtype=kind)[column.offset : column.offset + len(column) + 1]
+    if len(column):
+        yield memoryview(data)[int(ends[0]) : int(ends[-1])], np.diff(ends)
+
+
+def _from_path(path: str | None) -> bytes:
+    if path is None:
+        raise ValueError("the dataset has a sample without an image")
+    with suppress(FileNotFoundError):
+        return Path(path).read_bytes()
+    raise ValueError(f"the image file {path} is gone")
+
+
+def opened(content: bytes, name: str) -> Any:
+    """The image, upright. Raises ValueError for one that can't be decoded to 8 bits a channel."""
+    from PIL import Image, ImageOps
+
+    try:
+        image = Image.open(io.BytesIO(content))
+        # As `datasets` itself decodes: cameras turn images by a tag.
+        upright = ImageOps.exif_transpose(image) if image.getexif().get(274) else image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name}: the image can't be decoded: {error}") from error
+    if upright.mode not in GRAY | COLOUR:
+        raise ValueError(
+            f"{name}: expected an image of 8 bits a channel, got PIL mode {upright.mode!r}"
+        )
+    return upright
+
+
+def plain_png(content: bytes, mode: str) -> np.ndarray[Any, Any] | None:
+    """The pixels (C, H, W) of a PNG file whose own mode is this one; None for any other file.
+
+    torchvision's decoder gives the same bytes as Pillow's here, several times as fast.
+    """
+    decode = _png_decoder()
+    if decode is None or not content.startswith(_PNG) or content[24:26] != _PLAIN[mode]:
+        return None
+    if b"tRNS" in content or b"eXIf" in content:
+        return None
+    # A damaged file is left to Pillow, whose message says what is wrong.
+    with suppress(RuntimeError):
+        pixels: np.ndarray[Any, Any] = decode(
+            torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        ).numpy()
+        return pixels
+    return None
+
+
+@lru_cache(maxsize=1)
+def _png_decoder() -> Callable[[torch.Tensor], torch.Tensor] | None:
+    try:
+        from torchvision.io import decode_png
+    except (ImportError, RuntimeError):
+        # A torchvision that does not fit torch fails with a RuntimeError.
+        return None
+    decode: Callable[[torch.Tensor], torch.Tensor] = decode_png
+    return decode

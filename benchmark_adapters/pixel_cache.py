@@ -1,0 +1,94 @@
+"""Decoded pixels on disk: written whole or not at all, checked whenever they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+_NAME = "pixels"
+
+
+def cache_folder() -> Path:
+    """Where decoded images are: SULI_CACHE, or suli-plugin in the user's cache folder."""
+    own = os.environ.get("SULI_CACHE")
+    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(users) / "suli-plugin" / "decoded"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a cache file; False where the folder can't be written to."""
+    from filelock import FileLock
+
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        _warn(path, error)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def write_pixels(path: Path, pixels: np.ndarray[Any, Any]) -> bool:
+    """Write uint8 (N, C, H, W) beside its SHA-256, or leave no file; whether it was written."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    written = None
+    try:
+        handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+        os.close(handle)
+        checksum = hashlib.sha256(pixels.data).hexdigest()
+        save_file({_NAME: pixels}, written, metadata={"sha256": checksum})
+        with open(written, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(written, path)
+    except (OSError, SafetensorError) as error:
+        _warn(path, error)
+        return False
+    finally:
+        # Also after an interrupt; after the rename there is nothing of this name any more.
+        if written is not None:
+            Path(written).unlink(missing_ok=True)
+    return True
+
+
+def read_pixels(path: Path, *, count: int) -> Tensor | None:
+    """The pixels, uint8 (count, C, H, W), mapped from the file; None if missing or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            promised = (file.metadata() or {}).get("sha256")
+            pixels: Tensor = file.get_tensor(_NAME)
+    except (SafetensorError, OSError, KeyError) as error:
+        logger.warning("%s is damaged and is made anew: %s", path, error)
+        return None
+    whole = pixels.dtype == torch.uint8 and pixels.dim() == 4 and len(pixels) == count
+    if not whole or hashlib.sha256(pixels.numpy().data).hexdigest() != promised:
+        logger.warning("%s is damaged and is made anew: its bytes have changed", path)
+        return None
+    return pixels
+
+
+def _warn(path: Path, error: Exception) -> None:
+    # What could not be kept is decoded again next time; that is no reason to stop.
+    logger.warning("decoded images are not kept in %s: %s", path.parent, error)

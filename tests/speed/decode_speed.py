@@ -1,0 +1,73 @@
+"""Print how fast CIFAR-10's training images become an `ImageSet`: decoded, cached, streamed.
+
+    SULI_DATA=... python tests/speed/decode_speed.py
+
+Each line is a process of its own, as a user's run is; imports are not counted.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+START = """
+    import sys, time
+    import datasets, torch
+    from accelerate import Accelerator
+    from benchmark_adapters.base_data import load_base
+    from benchmark_adapters.decoded_images import image_set
+    start = time.perf_counter()
+    base = load_base(sys.argv[1], split="train")
+"""
+DECODED = (
+    START
+    + """
+    images = image_set(base)
+    images.batch(torch.arange(500), torch.device("cpu"))
+    print(time.perf_counter() - start)
+"""
+)
+STREAMED = (
+    START
+    + """
+    images = image_set(base, memory_limit=1)
+    for part in torch.arange(len(images)).split(500):
+        images.batch(part, torch.device("cpu"))
+    print(time.perf_counter() - start)
+"""
+)
+
+
+def seconds(script: str, folder: str, home: str) -> float:
+    """How long the script says it took."""
+    environment = {
+        **os.environ,
+        "HF_HOME": home,
+        "SULI_CACHE": f"{home}/decoded",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    command = [sys.executable, "-c", textwrap.dedent(script), folder]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def main() -> None:
+    """Measure on the data that SULI_DATA names."""
+    if "SULI_DATA" not in os.environ:
+        sys.exit("SULI_DATA names no folder with the real CIFAR-10")
+    folder = str(Path(os.environ["SULI_DATA"]) / "cifar10")
+    with tempfile.TemporaryDirectory() as home:
+        cold = seconds(DECODED, folder, home)
+        warm = min(seconds(DECODED, folder, home) for _ in range(3))
+        streamed = seconds(STREAMED, folder, home)
+    load = os.getloadavg()[0]
+    print(f"50,000 images, {os.cpu_count()} cores, load {load:.1f} beside this")
+    print(f"cold    {cold:6.2f} s  (Parquet to Arrow, decode, write the cache)")
+    print(f"warm    {warm:6.2f} s  ({cold / warm:.0f} times as fast)")
+    print(f"stream  {streamed:6.2f} s  for one pass")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Every command and every block of code in the README runs."""
+
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "tests" / "example_plugin"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+SETUP, TESTS, *INSTALLED = commands()
+
+
+def test_every_kind_of_block_is_known():
+    """A block of another language would escape the tests below."""
+    assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {
+        "sh",
+        "python",
+        "toml",
+        "bibtex",
+    }
+
+
+@pytest.mark.slow
+def test_the_first_command_sets_up_and_runs_the_benchmark(tmp_path):
+    """In a fresh virtual environment; only the dependencies are lent by the running one."""
+    clone = tmp_path / "clone"
+    keep_out = shutil.ignore_patterns(".venv", ".git", "runs", "*.egg-info", ".*_cache", "build")
+    shutil.copytree(ROOT, clone, ignore=keep_out)
+    lent = os.pathsep.join([*site.getsitepackages()])
+    environment = {
+        **os.environ,
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PYTHONPATH": lent,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        SETUP, shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "digits class-3" in done.stdout and "digits instance-64" in done.stdout
+    assert "suli@official" in done.stdout and "bn_drift" in done.stdout
+    folder = re.search(r"records in (\S+)", done.stdout)[1].rstrip(",")
+    assert len(list((clone / folder).rglob("*.json"))) == 63
+    installed = subprocess.run(
+        [".venv/bin/python", "-c", "import suli_plugin; print(suli_plugin.__file__)"],
+        cwd=tmp_path / "clone", env={**environment, "PYTHONSAFEPATH": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert str(clone / ".venv") in installed.stdout
+
+
+def test_the_second_command_is_what_ci_runs():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    found = re.search(r"<!-- tests -->\n```sh\n(.*?)\n```", README)
+    assert found and found[1] == TESTS
+    assert "sed -n '/<!-- tests -->/" in script and 'bash -euo pipefail -c "$tests"' in script
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", INSTALLED)
+def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
+    assert command.startswith("suli ")
+    line = command.replace("suli ", f"{sys.executable} -m suli_plugin ", 1)
+    done = subprocess.run(
+        line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_python_lines_unlearn_a_model():
+    from benchmark_adapters.benchmarks.digits import Digits
+
+    case = Digits().case("class-3", seed=0)
+    names = {
+        "model": case.original,
+        "forget_loader": torch.utils.data.DataLoader(case.forget, batch_size=16),
+        "pixels": torch.zeros(4, 3, 32, 32, dtype=torch.uint8),
+        "labels": torch.zeros(4),
+    }
+    own, images, *_ = blocks("python")
+    exec(own, names)
+    exec(images, names)
+    assert names["unlearned"].steps > 0 and names["official"].temperature == 4.0
+    assert names["forget"][0][0].shape == (3, 32, 32)
+
+
+def test_the_plugin_shown_is_the_one_that_is_tested():
+    plugin = (EXAMPLE / "shrink_unlearner.py").read_text(encoding="utf-8")
+    assert plugin in blocks("python")
+    (toml,) = blocks("toml")
+    assert toml in (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8")
+    code = [line for line in plugin.splitlines() if line.strip()]
+    assert len(code) <= 45
+
+
+def test_the_suite_shown_runs_under_pytest(tmp_path):
+    *_, suite = blocks("python")
+    (tmp_path / "test_shrink.py").write_text(suite, encoding="utf-8")
+    shutil.copy(EXAMPLE / "shrink_unlearner.py", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "11 passed" in done.stdout, done.stdout

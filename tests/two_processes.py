@@ -1,0 +1,49 @@
+"""Run by test_processes under torchrun: unlearn in one or two processes and save what came out."""
+
+import sys
+
+import torch
+from accelerate import Accelerator
+from small_problem import request, trained_convnet
+
+from benchmark_adapters.baselines.finetune import FineTune
+from benchmark_adapters.baselines.neg_grad import NegGrad
+from suli_plugin import SU, SULI, run
+
+
+def main(case, path):
+    accelerator = Accelerator(cpu=True)
+    policy = "update" if case == "moving_buffers" else "frozen"
+    model = trained_convnet(batch_norm=case != "without_batch_norm")
+    methods = [
+        # Layers of 7 samples cannot be halved evenly; SGD-like sizes keep round-off small.
+        (
+            SULI(n_layers=None, layer_size=7, inner_steps=1, sweeps=2, batch_norm=policy),
+            "class-wise",
+        ),
+        (SU(epochs=4, batch_size=32, batch_norm=policy), "instance-wise"),
+        (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
+        (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
+    ]
+    results = {}
+    for method, scope in methods:
+        result = run(method, model, request(scope), accelerator=accelerator, seed=5)
+        state = {key: value.double() for key, value in result.model.state_dict().items()}
+        for value in state.values():
+            mean = accelerator.reduce(value, "mean")
+            torch.testing.assert_close(value, mean, rtol=0, atol=1e-12)
+        results[method.name] = {
+            "state": state,
+            "stop_reason": result.stop_reason,
+            "layers": [entry.layer for entry in result.history],
+            "accuracies": [entry.forget_accuracy for entry in result.history],
+            "passes": result.passes,
+            "processes": result.processes,
+        }
+    if accelerator.is_main_process:
+        torch.save(results, path)
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
