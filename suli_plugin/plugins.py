@@ -190,8 +190,15 @@ def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool
         found.architectures.update(architectures)
         found.origins.update(dict.fromkeys([*unlearners, *benchmarks], origin))
         found.architecture_origins.update(dict.fromkeys(architectures, origin))
-        brings = (tuple(table) for table in (unlearners, benchmarks, architectures))
-        return PluginReport(origin, PROJECT, "loaded", "", *brings, harnesses=tuple(harnesses))
+        return PluginReport(
+            origin,
+            PROJECT,
+            "loaded",
+            unlearners=tuple(unlearners),
+            benchmarks=tuple(benchmarks),
+            architectures=tuple(architectures),
+            harnesses=tuple(harnesses),
+        )
     return report
 
 

@@ -6,15 +6,18 @@ python digits_in_mu_bench.py class-wise LABEL OUTPUT    class 3, by its Python i
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from harness_cases import same_weights, unlearned_by_us
 from PIL import Image
 
 from benchmark_adapters.benchmarks.digits import digits_parts
+from suli_plugin import ForgetRequest, ImageSet
 
 TRAIN_ROWS = 50_000  # MU-Bench's forget indices go up to 49,999
 ACCURACY = """import datasets
@@ -94,13 +97,23 @@ def write_files():
     resnet().save_pretrained("checkpoint/resnet-50")
 
 
-def class_wise(label, output):
-    """Forget class 3 through `UnlearningTrainer`'s own interface; write its report and weights."""
-    from datasets import DatasetDict
-    from mubench.args import UnlearningArguments
-    from transformers import TrainingArguments
+# Enough updates for so small a set; see the digits benchmark's settings.
+SETTINGS = {"suli": {"sweeps": 5}, "su": {"epochs": 50}, "neg_grad": {"epochs": 50}}
 
-    from benchmark_adapters.harnesses.mu_bench import trainer_class
+
+def class_wise(labels):
+    """Forget class 3 through `UnlearningTrainer`'s own interface, and write its reports."""
+    original, raw = resnet(), raw_datasets()
+    for label in labels:
+        before, after, model = unlearned(label, copy.deepcopy(original), raw)
+        ours = by_our_runner(label, original, raw).state_dict()
+        same = same_weights(model.state_dict(), ours)
+        report = {"before": before, "after": after, "same_weights": same}
+        Path(label, "report.json").write_text(json.dumps(report, default=float))
+
+
+def raw_datasets():
+    from datasets import DatasetDict
 
     train = digits_parts().train
     forgotten = train.labels == 3
@@ -119,10 +132,17 @@ def class_wise(label, output):
 
     raw = DatasetDict({name: data_set(part, column="image") for name, part in parts.items()})
     raw.set_transform(rows)
-    model = resnet()
-    torch.save(model.state_dict(), f"{output}/original.pt")
+    return raw
+
+
+def unlearned(label, model, raw):
+    from mubench.args import UnlearningArguments
+    from transformers import TrainingArguments
+
+    from benchmark_adapters.harnesses.mu_bench import trainer_class
+
     arguments = TrainingArguments(
-        output,
+        label,
         use_cpu=True,
         report_to="none",
         remove_unused_columns=False,
@@ -131,19 +151,25 @@ def class_wise(label, output):
         per_device_eval_batch_size=256,
     )
     config = UnlearningArguments(unlearn_method=label, backbone="resnet-50", data_name="cifar10")
-    trainer = trainer_class(label, forget_classes=(3,))(
-        raw_datasets=raw, args=arguments, unlearn_config=config, model=model
-    )
-    before = trainer.evaluate_unlearn().copy()
+    cls = trainer_class(label, forget_classes=(3,), settings=SETTINGS.get(label))
+    Path(label).mkdir()
+    trainer = cls(raw_datasets=raw, args=arguments, unlearn_config=config, model=model)
+    before = dict(trainer.evaluate_unlearn())
     trainer.unlearn()
-    report = {"before": before, "after": trainer.evaluate_unlearn()}
-    Path(output, "report.json").write_text(json.dumps(report, default=float))
-    torch.save(trainer.model.state_dict(), f"{output}/unlearned.pt")
+    return before, dict(trainer.evaluate_unlearn()), trainer.model
+
+
+def by_our_runner(label, original, raw):
+    def of_tensors(name):
+        rows = raw[name][:]
+        return ImageSet.of_tensors(torch.stack(rows["pixel_values"]), torch.tensor(rows["label"]))
+
+    request = ForgetRequest(forget=of_tensors("df"), retain=of_tensors("dr"), forget_classes=(3,))
+    return unlearned_by_us(label, original, request, seed=7, settings=SETTINGS.get(label))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "files":
         write_files()
     else:
-        Path(sys.argv[3]).mkdir(parents=True, exist_ok=True)
-        class_wise(*sys.argv[2:])
+        class_wise(sys.argv[2:])
