@@ -79,10 +79,10 @@ def repository_source(source: str | os.PathLike[str]) -> HubSource:
 def clearly(what: str, work: Callable[[], _T], *, token: Token = None, once: bool = False) -> _T:
     """The result of `work`, which talks to the Hub; its failures as HubError in one line.
 
-    what: what is asked for, as the message begins. token: what `work` asks with; messages never
-    hold it. once: what is done twice if the answer to the first attempt is lost; all else is
-    tried again while the Hub is out of order. Errors of the disk (it is full, say) and
-    ValueErrors of `work` itself are raised as they are.
+    It is tried again, after each of WAITS, while the Hub is out of order. what: how messages
+    begin. token: what `work` asks with; no message holds it. once: don't try again what would be
+    done twice where only the answer was lost. Errors of the disk (it is full, say), and
+    ValueErrors that `work` raises itself, come out as they are.
     """
     _check_token(token)
     waits = iter(() if once else WAITS)
