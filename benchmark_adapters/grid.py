@@ -88,7 +88,7 @@ def plan(
                     raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
                 continue
             settings = {**benchmark.settings.get(label, {}), **changes.get(label, {})}
-            unlearner = _with(registry.unlearner(label, scope), settings)
+            unlearner = registry.unlearner(label, scope, settings)
             cells += [
                 _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)
                 for seed in seeds
@@ -147,11 +147,7 @@ def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
 
 
 def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -> list[str]:
-    known = [
-        label
-        for name, cls in registry.unlearners.items()
-        for label in (name, *(f"{name}@{preset}" for preset in cls.presets()))
-    ]
+    known = registry.labels()
     found: dict[str, None] = {}
     for pattern in patterns or benchmark.methods:
         matching = [label for label in known if fnmatchcase(label, pattern)]
@@ -160,16 +156,6 @@ def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -
             registry.unlearner(pattern, "class-wise")
         found.update(dict.fromkeys(matching))
     return list(found)
-
-
-def _with(unlearner: Unlearner, settings: Mapping[str, Any]) -> Unlearner:
-    fields = [field_.name for field_ in dataclasses.fields(unlearner)]
-    for name in settings:
-        if name not in fields:
-            raise ValueError(
-                f"{unlearner.name} has no hyper-parameter {name!r}; it has: {', '.join(fields)}"
-            )
-    return dataclasses.replace(unlearner, **settings)
 
 
 def _cell(

@@ -65,11 +65,11 @@ def list_plugins(strict: bool, as_json: bool) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     reports = [*reports, *(main.load() if isinstance(main, Suli) else [])]
+    rows = [_plugin_row(report) for report in reports]
     if as_json:
-        _print_json([_plugin_row(report) for report in reports])
+        _print_json(rows)
         return
-    for report in reports:
-        row = _plugin_row(report)
+    for row in rows:
         brings = (
             ", ".join([*row["unlearners"], *row["benchmarks"], *row["architectures"]])
             or row["reason"]
@@ -78,6 +78,10 @@ def list_plugins(strict: bool, as_json: bool) -> None:
         click.echo(
             f"{row['state']:8} {row['plugin']:12} {row['distribution']} {row['version']}: {brings}"
         )
+    for row in rows:
+        for each in row["harnesses"]:
+            sees = f"{each['version']}: sees {', '.join(each['sees'])}"
+            click.echo(f"harness  {each['harness']:12} {sees if each['version'] else each['hint']}")
 
 
 @main.command("methods")
@@ -105,6 +109,16 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
         "unlearners": list(report.unlearners),
         "benchmarks": list(report.benchmarks),
         "architectures": list(report.architectures),
+        "harnesses": [_harness_row(harness) for harness in report.harnesses],
+    }
+
+
+def _harness_row(harness: plugins.Harness) -> dict[str, Any]:
+    return {
+        "harness": harness.name,
+        "version": harness.version,
+        "sees": list(harness.sees()) if harness.version else [],
+        "hint": harness.hint,
     }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from suli_plugin.benchmark import Benchmark
+    from suli_plugin.plugins import Harness
     from suli_plugin.unlearner import Unlearner
 
 PROJECT = "suli_plugin"
@@ -37,6 +38,11 @@ def register_architectures(register: Callable[[str, Callable[..., nn.Module]], N
     options have JSON values. A name that ends in `/` registers a family: `zoo/net` then calls
     its factory with the option `variant="net"`.
     """
+
+
+@hookspec
+def register_harnesses(register: Callable[[Harness], None]) -> None:
+    """Call `register(Harness(...))` for each harness you connect to, installed or not."""
 
 
 @hookspec

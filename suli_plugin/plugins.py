@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -43,6 +44,20 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Harness:
+    """Another benchmark that our methods run in, and whose methods may run in ours.
+
+    version: what is installed, None if nothing is. hint: how to install it. sees: the names that
+    our methods have there.
+    """
+
+    name: str
+    version: str | None
+    hint: str
+    sees: Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True)
 class PluginReport:
     """What became of one entry point: `loaded`, `blocked` or `failed` with the reason."""
 
@@ -53,6 +68,7 @@ class PluginReport:
     unlearners: tuple[str, ...] = ()
     benchmarks: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    harnesses: tuple[Harness, ...] = ()
 
 
 @dataclass
@@ -70,14 +86,31 @@ class Registry:
     architecture_origins: dict[str, Origin] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
 
-    def unlearner(self, label: str, scope: Scope) -> Unlearner:
-        """The unlearner of a label, `method` or `method@preset`.
+    def labels(self) -> list[str]:
+        """Every method, alone and with each of its presets, as `method` and `method@preset`."""
+        return [
+            label
+            for name, cls in self.unlearners.items()
+            for label in (name, *(f"{name}@{preset}" for preset in cls.presets()))
+        ]
 
-        Raises ValueError for an unknown method or preset, naming the known ones.
+    def unlearner(
+        self, label: str, scope: Scope, settings: Mapping[str, Any] | None = None
+    ) -> Unlearner:
+        """The unlearner of a label, `method` or `method@preset`. settings: over its defaults.
+
+        Raises ValueError for an unknown method, preset or hyper-parameter, naming the known ones.
         """
         name, _, preset = label.partition("@")
         cls = self._known(self.unlearners, name, "method")
-        return cls.preset(preset, scope) if preset else cls()
+        made: Unlearner = cls.preset(preset, scope) if preset else cls()
+        fields = [field_.name for field_ in dataclasses.fields(made)]
+        for setting in settings or {}:
+            if setting not in fields:
+                raise ValueError(
+                    f"{name} has no hyper-parameter {setting!r}; it has: {', '.join(fields)}"
+                )
+        return dataclasses.replace(made, **(settings or {}))
 
     def benchmark(self, name: str) -> type[Benchmark]:
         """The benchmark of that name. Raises ValueError for an unknown one."""
@@ -135,6 +168,7 @@ def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool
     unlearners: dict[str, Any] = {}
     benchmarks: dict[str, Any] = {}
     architectures: dict[str, Any] = {}
+    harnesses: list[Harness] = []
 
     def collect(hook: Any) -> None:
         from suli_plugin.benchmark import Benchmark
@@ -147,6 +181,7 @@ def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool
             register=_collector(benchmarks, found.benchmarks, Benchmark, found)
         )
         hook.register_architectures(register=_architecture_collector(architectures, found))
+        hook.register_harnesses(register=harnesses.append)
 
     report = _guarded(origin, entry_point, collect, strict)
     if report.state == "loaded":
@@ -155,8 +190,15 @@ def _load(found: Registry, origin: Origin, entry_point: EntryPoint, strict: bool
         found.architectures.update(architectures)
         found.origins.update(dict.fromkeys([*unlearners, *benchmarks], origin))
         found.architecture_origins.update(dict.fromkeys(architectures, origin))
-        brings = (tuple(table) for table in (unlearners, benchmarks, architectures))
-        return PluginReport(origin, PROJECT, "loaded", "", *brings)
+        return PluginReport(
+            origin,
+            PROJECT,
+            "loaded",
+            unlearners=tuple(unlearners),
+            benchmarks=tuple(benchmarks),
+            architectures=tuple(architectures),
+            harnesses=tuple(harnesses),
+        )
     return report
 
 

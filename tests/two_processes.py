@@ -4,11 +4,11 @@ import sys
 
 import torch
 from accelerate import Accelerator
-from small_problem import request, trained_convnet
+from small_problem import request, tensors, trained_convnet
 
 from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.neg_grad import NegGrad
-from suli_plugin import SU, SULI, run
+from suli_plugin import SU, SULI, evaluate, run
 
 
 def main(case, path):
@@ -25,6 +25,7 @@ def main(case, path):
         (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
         (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
     ]
+    check_evaluation(accelerator, trained_convnet(), request("class-wise").forget)
     results = {}
     for method, scope in methods:
         result = run(method, model, request(scope), accelerator=accelerator, seed=5)
@@ -43,6 +44,15 @@ def main(case, path):
     if accelerator.is_main_process:
         torch.save(results, path)
     accelerator.end_training()
+
+
+def check_evaluation(accelerator, model, images):
+    """Logits and features, gathered in order, are those of one forward pass."""
+    got = evaluate(model, images, accelerator, features=True)
+    with torch.no_grad():
+        features = model[:-1](tensors(images)[0])
+        torch.testing.assert_close(got.features, features)
+        torch.testing.assert_close(got.logits, model[-1](features))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Our methods inside other benchmarks, and theirs inside ours; one file a harness."""

@@ -1,0 +1,65 @@
+"""The signature of the NeurIPS 2023 unlearning challenge: `unlearning(net, retain, forget, val)`.
+
+The starting kit (unlearning-challenge/starting-kit) asks for one such function:
+
+    from benchmark_adapters.harnesses.neurips2023 import unlearning          # SULI
+    unlearning = unlearning_with("su@official", settings={"epochs": 5})      # any other method
+
+Its forget sets are samples, so this is instance-wise, and `val_loader` is the reference set: its
+accuracy decides when to stop. Rows are tuples, or the dicts of Kaggle's version of the challenge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from benchmark_adapters.harnesses.translation import (
+    accelerator_on,
+    dataset_of,
+    unlearn_in_place,
+    untrained_copy,
+)
+from suli_plugin.unlearner import ForgetRequest
+
+Unlearning = Callable[[nn.Module, Any, Any, Any], nn.Module]
+
+
+def unlearning_with(
+    label: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    forget_classes: Sequence[int] = (),
+    seed: int = 0,
+) -> Unlearning:
+    """A function of the challenge's signature for the method of that label.
+
+    settings: hyper-parameters. forget_classes: for class-wise unlearning in the same signature.
+    It changes `net` in place and returns it. A method that needs an untrained model gets the
+    net's architecture with every layer's `reset_parameters` called, as the kit passes no other.
+    """
+
+    def unlearning(
+        net: nn.Module, retain_loader: Any, forget_loader: Any, val_loader: Any
+    ) -> nn.Module:
+        request = ForgetRequest(
+            forget=dataset_of(forget_loader),
+            retain=dataset_of(retain_loader),
+            reference=dataset_of(val_loader),
+            fresh_model=lambda: untrained_copy(net),
+            forget_classes=tuple(forget_classes),
+        )
+        accelerator = accelerator_on(next(net.parameters()).device)
+        unlearn_in_place(label, net, request, settings=settings, accelerator=accelerator, seed=seed)
+        return net
+
+    return unlearning
+
+
+def unlearning(
+    net: nn.Module, retain_loader: Any, forget_loader: Any, val_loader: Any
+) -> nn.Module:
+    """SULI with its default hyper-parameters; see `unlearning_with`."""
+    return unlearning_with("suli")(net, retain_loader, forget_loader, val_loader)
