@@ -15,6 +15,7 @@ settings.register_profile("suli", deadline=None, derandomize=True, print_blob=Tr
 settings.load_profile("suli")
 # Tests run in parallel processes; each with one thread is faster than all with all.
 if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
 
 
