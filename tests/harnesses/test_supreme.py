@@ -90,8 +90,19 @@ def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk, reque
     done = run_in(
         supreme,
         [
-            *"-m suli_plugin supreme unlearn -dataset Digits -classes 10 -net DigitsNet".split(),
-            *"-type_of_unlearning_strategy random_ -forget_perc 0.1 -method su".split(),
+            *[
+                "-m",
+                "suli_plugin",
+                "supreme",
+                "unlearn",
+                "-dataset",
+                "Digits",
+                "-classes",
+                "10",
+                "-net",
+                "DigitsNet",
+            ],
+            *["-type_of_unlearning_strategy", "random_", "-forget_perc", "0.1", "-method", "su"],
             *f"-weight_path {original} -eval_metrics accuracy -precision 16-true".split(),
         ],
         original.parent,
