@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from benchmark_adapters.hub_snapshot import HubSource, parse_source, snapshot
+from benchmark_adapters.hub_access import HubSource, Token, parse_source
+from benchmark_adapters.hub_snapshot import snapshot
 from benchmark_adapters.main_process import from_main, main_first
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def load_base(
     label_column: str | None = None,
     id_column: str | None = None,
     accelerator: Accelerator | None = None,
-    token: str | None = None,
+    token: Token = None,
 ) -> BaseData:
     """A split of `org/name[@revision]` or of a folder in one of the same layouts.
 

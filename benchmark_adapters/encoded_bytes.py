@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 GRAY = {"1", "L", "LA", "La"}
 COLOUR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Bit depth and colour type, bytes 24 and 25 of a PNG file, by the mode they stand for.
-_PLAIN = {"L": b"\x08\x00", "RGB": b"\x08\x02"}
 
 
 def contents(chunk: Any) -> Iterator[bytes]:
@@ -64,33 +59,3 @@ def opened(content: bytes, name: str) -> Any:
             f"{name}: expected an image of 8 bits a channel, got PIL mode {upright.mode!r}"
         )
     return upright
-
-
-def plain_png(content: bytes, mode: str) -> np.ndarray[Any, Any] | None:
-    """The pixels (C, H, W) of a PNG file whose own mode is this one; None for any other file.
-
-    torchvision's decoder gives the same bytes as Pillow's here, several times as fast.
-    """
-    decode = _png_decoder()
-    if decode is None or not content.startswith(_PNG) or content[24:26] != _PLAIN[mode]:
-        return None
-    if b"tRNS" in content or b"eXIf" in content:
-        return None
-    # A damaged file is left to Pillow, whose message says what is wrong.
-    with suppress(RuntimeError):
-        pixels: np.ndarray[Any, Any] = decode(
-            torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        ).numpy()
-        return pixels
-    return None
-
-
-@lru_cache(maxsize=1)
-def _png_decoder() -> Callable[[torch.Tensor], torch.Tensor] | None:
-    try:
-        from torchvision.io import decode_png
-    except (ImportError, RuntimeError):
-        # A torchvision that does not fit torch fails with a RuntimeError.
-        return None
-    decode: Callable[[torch.Tensor], torch.Tensor] = decode_png
-    return decode

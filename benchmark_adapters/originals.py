@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from benchmark_adapters.checkpoints import CONFIG, WEIGHTS, CheckpointConfig
-from benchmark_adapters.hub_files import REPOSITORY, Token, hub_files
+from benchmark_adapters.hub_access import HubSource, Token, repository_source
+from benchmark_adapters.hub_files import hub_files
 from benchmark_adapters.original_layouts import (
     PROCESSOR,
     Facts,
@@ -225,21 +226,17 @@ def _opened(
     source: str | os.PathLike[str], revision: str | None, token: Token
 ) -> tuple[Files, str]:
     """The files of a source, and its name without the revision."""
-    path, text = Path(source), os.fspath(source)
+    path, text = Path(source).expanduser(), os.fspath(source)
     if text and path.exists():
         if revision is not None:
             raise ValueError(f"{text} is a folder or file here: it has no revision {revision!r}")
         names = _names_below(path) if path.is_dir() else {path.name}
         return LocalFiles(path if path.is_dir() else path.parent, frozenset(names), text), text
-    repo_id, _, named = text.partition("@")
-    if not REPOSITORY.fullmatch(repo_id):
-        raise ValueError(
-            f"{text!r} is not here, and not the name of a repository (org/name or "
-            f"org/name@revision)"
-        )
-    if named and revision not in (None, named):
-        raise ValueError(f"two revisions are named, {named!r} and {revision!r}: name one")
-    return hub_files(repo_id, revision or named or None, token), repo_id
+    place = repository_source(source)
+    if place.revision is not None and revision not in (None, place.revision):
+        raise ValueError(f"two revisions are named, {place.revision!r} and {revision!r}: name one")
+    asked = HubSource(place.repository, place.revision if revision is None else revision)
+    return hub_files(asked, token), place.repository
 
 
 def _names_below(folder: Path) -> set[str]:

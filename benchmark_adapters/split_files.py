@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark_adapters.hub_snapshot import HubSource, parse_source, snapshot
+from benchmark_adapters.hub_access import HubSource, Token, parse_source
+from benchmark_adapters.hub_snapshot import snapshot
 from benchmark_adapters.main_process import from_main
 from benchmark_adapters.split_dataset import (
     FORMAT,
@@ -127,7 +128,7 @@ def card_with(before: str | None, split: Split, source: str) -> str:
     return str(card)
 
 
-def split_names(source: str | Path, *, token: str | None = None) -> tuple[str, ...]:
+def split_names(source: str | Path, *, token: Token = None) -> tuple[str, ...]:
     """The names of the splits in a folder or repository, sorted; none if it holds no split."""
     return tuple(sorted(_found(source, token)[0]))
 
@@ -137,7 +138,7 @@ def read_split(
     name: str | None = None,
     *,
     accelerator: Accelerator | None = None,
-    token: str | None = None,
+    token: Token = None,
 ) -> StoredSplit:
     """A stored split without its base; name: needed where there are several.
 
@@ -168,7 +169,7 @@ def check_name(name: str) -> None:
         raise ValueError(f"a split's name has letters, digits, _ . and -, got {name!r}")
 
 
-def _found(source: str | Path, token: str | None) -> tuple[dict[str, Path], str | None]:
+def _found(source: str | Path, token: Token) -> tuple[dict[str, Path], str | None]:
     """The folders of the splits by name, and the commit if they are on the Hub."""
     place, revision = parse_source(source), None
     if isinstance(place, HubSource):

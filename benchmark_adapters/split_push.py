@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.hub_snapshot import HubError, clearly
+from benchmark_adapters.hub_access import HubError, Token, clearly
 from benchmark_adapters.split_dataset import Split
 from benchmark_adapters.split_files import card_with, check_name, split_files
 
@@ -36,7 +36,7 @@ def push_split(
     private: bool = False,
     create_pr: bool = False,
     force: bool = False,
-    token: str | None = None,
+    token: Token = None,
 ) -> Pushed:
     """Add the split as a config of the dataset repository, which is made if it is not there.
 
@@ -58,15 +58,13 @@ def push_split(
                 return pushed
         raise HubError(f"{repository}: others keep committing at the same time; try again")
 
-    return clearly(repository, push)
+    return clearly(repository, push, token=token)
 
 
 def _try_to_push(
     api: Any, split: Split, repository: str, create_pr: bool, force: bool
 ) -> Pushed | None:
     """One attempt; None if someone else committed at the same time."""
-    from huggingface_hub.errors import HfHubHTTPError
-
     head = api.repo_info(repository, repo_type="dataset").sha
     before = _file_at(api, repository, f"{split.name}/split.json", head)
     if before is not None and json.loads(before).get("sha256") == split.sha256:
@@ -76,17 +74,23 @@ def _try_to_push(
         raise ValueError(
             f"{repository} has another split {split.name!r}; choose another name, or force it"
         )
+    operations = _operations(api, split, repository, head)
     try:
-        commit = api.create_commit(
+        commit = clearly(
             repository,
-            _operations(api, split, repository, head),
-            commit_message=f"Add the split {split.name}",
-            repo_type="dataset",
-            create_pr=create_pr,
-            parent_commit=head,
+            lambda: api.create_commit(
+                repository,
+                operations,
+                commit_message=f"Add the split {split.name}",
+                repo_type="dataset",
+                create_pr=create_pr,
+                parent_commit=head,
+            ),
+            token=api.token,
+            once=create_pr,
         )
-    except HfHubHTTPError as error:
-        if error.response.status_code == 412:
+    except HubError as error:
+        if error.status == 412:
             return None
         raise
     return Pushed(repository, split.name, commit.oid, str(commit.repo_url), commit.pr_url)

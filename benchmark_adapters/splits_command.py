@@ -150,7 +150,7 @@ def push(
 @contextmanager
 def _errors() -> Iterator[None]:
     """One line for what went wrong; exit code 1 if it is the data or the Hub, 2 if the request."""
-    from benchmark_adapters.hub_snapshot import HubError
+    from benchmark_adapters.hub_access import HubError
 
     _quiet_unless_watched()
     try:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmark_adapters.base_data import BaseData, load_base
+from benchmark_adapters.hub_access import Token
 from benchmark_adapters.split_dataset import (
     Duplicate,
     Role,
@@ -32,7 +33,7 @@ def load_split(
     *,
     base: str | Path | None = None,
     accelerator: Accelerator | None = None,
-    token: str | None = None,
+    token: Token = None,
 ) -> Split:
     """A split with its base at the commit it was made from; every hash is checked.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -10,16 +10,21 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.features import FeatureRows, penultimate_features
 from suli_plugin.images import ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """logits: float32 (N, K); labels: int64 (N,); both on the CPU, in the set's order."""
+    """logits: float32 (N, K); labels: int64 (N,); both on the CPU, in the set's order.
+
+    features: float32 (N, D) on the CPU, what the last layer gets to see; None if not asked for.
+    """
 
     logits: Tensor
     labels: Tensor
+    features: Tensor | None = None
 
     def accuracy(self) -> float:
         """Fraction of samples whose largest logit is their label's."""
@@ -44,12 +49,14 @@ def evaluate(
     mixed_precision: bool = False,
     channels_last: bool = False,
     batch_size: int = 500,
+    features: bool = False,
 ) -> Predictions:
     """Predict every image once; each process takes a share and all get the whole.
 
     Scores are float32; `mixed_precision` uses the accelerator's precision instead (what a method
-    does between steps). Raises ValueError for an empty set, a label outside the model's outputs
-    and non-finite logits.
+    does between steps). features: keep the penultimate features of the same pass, too, 4 N D
+    bytes. Raises ValueError for an empty set, a label outside the model's outputs, non-finite
+    logits, and a model whose features cannot be told.
     """
     if len(images) == 0:
         raise ValueError(f"the {images.kind} set is empty, expected at least one image")
@@ -58,20 +65,22 @@ def evaluate(
     # A process without a share still learns the number of outputs from one image.
     batches = (share if len(share) else torch.tensor([0])).split(batch_size)
     precision = accelerator.autocast() if mixed_precision else nullcontext()
-    with evaluation_mode(model), precision:
-        parts = [
-            logits_of(model(device_images(images, part, accelerator.device, channels_last))).float()
-            for part in batches
-        ]
+    rows = FeatureRows(sum(len(part) for part in batches))
+    with evaluation_mode(model), precision, ExitStack() as hooks:
+        latest = hooks.enter_context(penultimate_features(model)) if features else None
+        parts = []
+        for part in batches:
+            on_device = device_images(images, part, accelerator.device, channels_last)
+            parts.append(logits_of(model(on_device)).float())
+            if latest is not None:
+                rows.add(latest())
     logits = _of_all_processes(torch.cat(parts), share, len(images), accelerator).cpu()
     check_labels(images, images.labels, logits.shape[1])
-    if not bool(logits.isfinite().all()):
-        broken = int((~logits.isfinite()).any(1).sum())
-        raise ValueError(
-            f"the model gives non-finite logits for {broken} of {len(images)} {images.kind} "
-            f"images; check the model, or lower the learning rate if this happened while unlearning"
-        )
-    return Predictions(logits, images.labels)
+    _check_finite(images, logits)
+    if rows.written is None:
+        return Predictions(logits, images.labels)
+    whole = _of_all_processes(rows.written, share, len(images), accelerator)
+    return Predictions(logits, images.labels, whole.cpu())
 
 
 def device_images(
@@ -98,9 +107,19 @@ def check_labels(images: ImageSet, labels: Tensor, outputs: int) -> None:
         )
 
 
+def _check_finite(images: ImageSet, logits: Tensor) -> None:
+    if not bool(logits.isfinite().all()):
+        broken = int((~logits.isfinite()).any(1).sum())
+        raise ValueError(
+            f"the model gives non-finite logits for {broken} of {len(images)} {images.kind} "
+            f"images; check the model, or lower the learning rate if this happened while unlearning"
+        )
+
+
 def _of_all_processes(own: Tensor, share: Tensor, total: int, accelerator: Accelerator) -> Tensor:
     if accelerator.num_processes == 1:
         return own
+    own = own.to(accelerator.device)
     whole = torch.zeros(total, own.shape[1], device=own.device)
     whole[share.to(own.device)] = own[: len(share)]
     # Every row is written by one process and is zero elsewhere: the sum is exact and in order.

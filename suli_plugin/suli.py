@@ -16,41 +16,36 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import BatchNorm, buffers_kept, buffers_moved_twice
+from suli_plugin.batch_norm import buffers_kept, buffers_moved_twice
 from suli_plugin.evaluation import Predictions
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.randomness import draws_random_numbers
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
-from suli_plugin.training import Round, Stop, Term
-from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.training import Round, Term
+from suli_plugin.unlearner import Scope
 
 PAPER = "Lyu et al., Fine-Grained and Efficient Self-Unlearning with Layered Iteration, IJCAI 2025"
 Suppress = Literal["label", "argmax"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelfUnlearner(Unlearner):
+class SelfUnlearner(ForgetOnly):
     """What SU and SULI share: the adjusted targets, and when to stop.
 
     epsilon: total probability left to the suppressed classes. temperature: divides the logits of
     target and student alike. suppress: which class a sample loses instance-wise, its label or the
-    teacher's arg-max; class-wise it loses all forgotten classes. stop: see `StopRule`.
+    teacher's arg-max; class-wise it loses all forgotten classes.
     """
 
     paper: ClassVar[str] = PAPER
-    needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
-        "class-wise": frozenset({"forget"}),
-        "instance-wise": frozenset({"forget", "reference"}),
-    }
 
     lr: float = field(default=1e-4, metadata=bounds(at_least=0))
     epsilon: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
     temperature: float = field(default=1.0, metadata=bounds(above=0))
     suppress: Suppress = "label"
-    stop: Stop = "at_or_below"
-    batch_norm: BatchNorm = "update"
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Adam:
         return Adam(parameters, lr=self.lr)
@@ -75,7 +70,6 @@ class SU(SelfUnlearner):
     """Self-Unlearning: fine-tune on the original's adjusted outputs (section 3.3, last part)."""
 
     name: ClassVar[str] = "su"
-    zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))

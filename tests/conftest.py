@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from hub_fixture_example import hub  # isort: skip  # sets what the clients read at import
+from loopback_hub import hub  # isort: skip  # sets what the clients read at import
 
 import pytest
 import torch

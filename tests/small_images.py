@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,9 +22,6 @@ configs:
     path: plain_text/test-*.parquet
 ---
 """
-real_data = pytest.mark.skipif(
-    "SULI_DATA" not in os.environ, reason="the environment variable SULI_DATA names no real data"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +29,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """A cache folder for decoded images that no other test sees."""
     monkeypatch.setenv("SULI_CACHE", str(tmp_path / "decoded-cache"))
     yield tmp_path / "decoded-cache"
-
-
-def real_cifar10() -> Path:
-    """The folder of the real CIFAR-10."""
-    return Path(os.environ["SULI_DATA"]) / "cifar10"
 
 
 def pixels_of(number: int, seed: int = 0, side: int = 8) -> np.ndarray:

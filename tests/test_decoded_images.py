@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from small_images import (
     image_folder,
     own_cache,  # noqa: F401  # an autouse fixture
     pixels_of,
-    real_data,
 )
 
 from benchmark_adapters.base_data import BaseData, load_base
@@ -266,16 +264,11 @@ CAPPED = """
 """
 
 
-@real_data
+@pytest.mark.real_data
 @pytest.mark.slow
-def test_a_forget_set_larger_than_memory_is_unlearned_from_a_stream(tmp_path):
+def test_a_forget_set_larger_than_memory_is_unlearned_from_a_stream(real_data):
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            textwrap.dedent(CAPPED),
-            str(Path(os.environ["SULI_DATA"], "cifar10")),
-        ],
+        [sys.executable, "-c", textwrap.dedent(CAPPED), str(real_data / "cifar10")],
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,

@@ -51,7 +51,7 @@ def test_the_teacher_sees_the_augmented_image():
     expected = published_loss(model(images.flip(-1)), model(images.flip(-1)), labels)
     asked = ForgetRequest(forget=flipped)
     result = run(Delete(stop="never", **WHOLE), trained_convnet(), asked)
-    assert result.history[0].loss == pytest.approx(float(expected), rel=1e-4)
+    assert result.history[0].loss == pytest.approx(expected.item(), rel=1e-4)
     # Two evaluations of the forget set, the step, and the teacher's pass.
     assert result.passes["forward"] == {"forget": 4 * len(labels)}
 

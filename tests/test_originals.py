@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -33,7 +31,6 @@ from suli_plugin.suli import SULI
 from suli_plugin.unlearner import ForgetRequest
 
 SLOW = pytest.mark.slow
-DATA = os.environ.get("SULI_DATA")
 # From the README of the checkpoints, on the whole test set.
 REAL = {
     "resnet20-cifar10": ("cifar_resnet20", 0.9173),
@@ -55,25 +52,24 @@ def same(loaded, model):
 
 
 @pytest.fixture(scope="module")
-def test_slice():
+def test_slice(real_data):
     """The first 1,000 images of CIFAR-10's test set and their labels."""
     import pyarrow.parquet
     from PIL import Image
 
-    path = Path(DATA) / "cifar10" / "plain_text" / "test-00000-of-00001.parquet"
+    path = real_data / "cifar10" / "plain_text" / "test-00000-of-00001.parquet"
     rows = pyarrow.parquet.read_table(path, columns=["img", "label"]).slice(0, 1000).to_pylist()
     images = [Image.open(io.BytesIO(row["img"]["bytes"])).convert("RGB") for row in rows]
     return [(image, row["label"]) for image, row in zip(images, rows, strict=True)]
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(DATA is None, reason="SULI_DATA does not name the real data")
 @pytest.mark.parametrize(
     "name", ["resnet20-cifar10", "resnet56-cifar10", pytest.param("resnet18-cifar10", marks=SLOW)]
 )
-def test_real_originals_score_what_they_are_known_for(name, test_slice):
+def test_real_originals_score_what_they_are_known_for(name, test_slice, real_data):
     architecture, accuracy = REAL[name]
-    original = load_original(Path(DATA) / "checkpoints" / name)
+    original = load_original(real_data / "checkpoints" / name)
     config = original.config
     images = ImageSet(test_slice, mean=config.mean, std=config.std, kind="reference")
     measured = evaluate(original.model, images, Accelerator(cpu=True)).accuracy()
@@ -83,10 +79,9 @@ def test_real_originals_score_what_they_are_known_for(name, test_slice):
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(DATA is None, reason="SULI_DATA does not name the real data")
 @pytest.mark.parametrize("name", REAL)
-def test_real_originals_become_checkpoints_of_ours_bit_for_bit(name, tmp_path):
-    original = load_original(Path(DATA) / "checkpoints" / name)
+def test_real_originals_become_checkpoints_of_ours_bit_for_bit(name, tmp_path, real_data):
+    original = load_original(real_data / "checkpoints" / name)
     save_checkpoint(tmp_path / "saved", original.model, original.config)
     again = load_original(tmp_path / "saved")
     assert again.config == original.config and same(again.model, original.model)

@@ -5,12 +5,11 @@ from small_images import (
     cifar_layout,
     own_cache,  # noqa: F401  # an autouse fixture
     pixels_of,
-    real_cifar10,
-    real_data,
 )
 
+from benchmark_adapters import hub_access
 from benchmark_adapters.base_data import load_base
-from benchmark_adapters.hub_snapshot import HubError
+from benchmark_adapters.hub_access import HubError
 from benchmark_adapters.split_dataset import SplitMismatch, make_split
 from benchmark_adapters.split_files import read_split, split_names
 from benchmark_adapters.split_push import push_split
@@ -95,6 +94,28 @@ def test_a_commit_of_someone_else_at_the_same_time_is_not_lost(hub, pictures):
     assert refusal.struck == 1 and split_names("org/splits") == ("dogs", "two")
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("where", ["GET /api/", "POST .*/preupload/", "POST .*/commit/"])
+def test_a_hub_out_of_order_for_a_while_is_pushed_to_again(
+    hub, pictures, where, status, monkeypatch
+):
+    split = made(pictures)
+    monkeypatch.setattr(hub_access, "WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    fault = hub.fail(where, times=2, status=status)
+    assert push_split(split, "org/splits").changed and fault.struck == 2
+    assert load_split("org/splits").sha256 == split.sha256
+
+
+def test_a_pull_request_whose_answer_is_lost_is_not_opened_twice(hub, pictures, monkeypatch):
+    push_split(made(pictures), "org/splits")
+    monkeypatch.setattr(hub_access, "WAITS", (0.0, 0.0, 0.0))
+    fault = hub.fail("POST .*/commit/", times=None, status=504)
+    with pytest.raises(HubError, match=r"org/splits: .*HTTP 504"):
+        push_split(made(pictures, "two", InstanceWise(n=2)), "org/splits", create_pr=True)
+    assert fault.struck == 1
+
+
 def test_a_pull_request_is_opened_by_one_who_may_not_write(hub, pictures, monkeypatch):
     push_split(made(pictures), "org/splits")
     hub.add_user("eve", "hf_eve")
@@ -149,9 +170,9 @@ def test_a_base_that_is_not_the_same_is_refused_by_part(hub, pictures, tmp_path)
     assert caught.value.parts == ("retain",)
 
 
-@real_data
-def test_a_split_of_real_cifar10_is_pushed_and_loaded(hub):
-    folder = real_cifar10()
+@pytest.mark.real_data
+def test_a_split_of_real_cifar10_is_pushed_and_loaded(hub, real_data):
+    folder = real_data / "cifar10"
     name = "plain_text/test-00000-of-00001.parquet"
     readme = (folder / "README.md").read_text()
     readme = readme.replace("  - split: train\n    path: plain_text/train-*.parquet\n", "")

@@ -1,7 +1,6 @@
 """Reading weights: nothing is run, nothing is guessed, nothing is left over."""
 
 import hashlib
-import io
 import os
 import pickle
 
@@ -10,15 +9,10 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from original_layouts_example import pickled
 from torch import nn
 
 from benchmark_adapters.weight_files import load_weights, read_weights
-
-
-def pickled(value, **options):
-    file = io.BytesIO()
-    torch.save(value, file, **options)
-    return file.getvalue()
 
 
 def network():

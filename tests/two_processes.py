@@ -4,11 +4,14 @@ import sys
 
 import torch
 from accelerate import Accelerator
-from small_problem import request, trained_convnet
+from small_problem import request, tensors, trained_convnet
 
+from benchmark_adapters.baselines.adv_imp import AdvImp
+from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.neg_grad import NegGrad
-from suli_plugin import SU, SULI, run
+from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
+from suli_plugin import SU, SULI, evaluate, run
 
 
 def main(case, path):
@@ -24,7 +27,15 @@ def main(case, path):
         (SU(epochs=4, batch_size=32, batch_norm=policy), "instance-wise"),
         (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
         (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
+        # Every process attacks all images itself, with the same random numbers.
+        (BoundaryShrink(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
+        (
+            AdvImp(epochs=2, adversarial_images=2, iterations=5, batch_norm=policy),
+            "instance-wise",
+        ),
+        (NegGradPlus(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
     ]
+    check_evaluation(accelerator, trained_convnet(), request("class-wise").forget)
     results = {}
     for method, scope in methods:
         result = run(method, model, request(scope), accelerator=accelerator, seed=5)
@@ -43,6 +54,15 @@ def main(case, path):
     if accelerator.is_main_process:
         torch.save(results, path)
     accelerator.end_training()
+
+
+def check_evaluation(accelerator, model, images):
+    """Logits and features, gathered in order, are those of one forward pass."""
+    got = evaluate(model, images, accelerator, features=True)
+    with torch.no_grad():
+        features = model[:-1](tensors(images)[0])
+        torch.testing.assert_close(got.features, features)
+        torch.testing.assert_close(got.logits, model[-1](features))
 
 
 if __name__ == "__main__":

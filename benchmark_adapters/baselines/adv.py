@@ -15,9 +15,9 @@ from typing_extensions import Self
 
 from benchmark_adapters.adversarial_images import targeted_l2_pgd
 from benchmark_adapters.baselines.random_label import random_labels
-from benchmark_adapters.forget_only import ForgetOnly
 from suli_plugin.batch_norm import training_mode
 from suli_plugin.evaluation import Predictions
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.session import Session

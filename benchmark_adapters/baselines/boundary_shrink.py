@@ -12,7 +12,7 @@ from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from benchmark_adapters.adversarial_images import fgsm
-from benchmark_adapters.forget_only import ForgetOnly
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.training import cross_entropy

@@ -12,9 +12,9 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from benchmark_adapters.forget_only import ForgetOnly
 from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.evaluation import Predictions
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.session import Session

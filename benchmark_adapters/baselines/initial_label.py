@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.adam import Adam
 from torch.optim.optimizer import Optimizer
 
-from benchmark_adapters.forget_only import ForgetOnly
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.session import Session

@@ -9,16 +9,15 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 
-from suli_plugin.batch_norm import BatchNorm
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.session import Session
-from suli_plugin.training import Stop, cross_entropy
-from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.training import cross_entropy
 
 
 @dataclass(frozen=True, kw_only=True)
-class NegGrad(Unlearner):
+class NegGrad(ForgetOnly):
     """w <- w + lr * gradient of the cross-entropy on the forget set, until the stop rule is met.
 
     The loss has no bound, hence the stop rule and the clipped gradient. The learning rate and
@@ -28,19 +27,12 @@ class NegGrad(Unlearner):
 
     name: ClassVar[str] = "neg_grad"
     paper: ClassVar[str] = "Golatkar et al., Eternal Sunshine of the Spotless Net, CVPR 2020"
-    needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
-        "class-wise": frozenset({"forget"}),
-        "instance-wise": frozenset({"forget", "reference"}),
-    }
-    zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=64, metadata=bounds(at_least=1))
     lr: float = field(default=1e-3, metadata=bounds(at_least=0))
     momentum: float = field(default=0.9, metadata=bounds(at_least=0, below=1))
     max_grad_norm: float = field(default=1.0, metadata=bounds(above=0))
-    stop: Stop = "at_or_below"
-    batch_norm: BatchNorm = "update"
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""

@@ -11,15 +11,14 @@ from torch import Tensor, nn
 from torch.optim.adam import Adam
 from torch.optim.optimizer import Optimizer
 
-from suli_plugin.batch_norm import BatchNorm
+from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
-from suli_plugin.training import Stop, cross_entropy
-from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.training import cross_entropy
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomLabel(Unlearner):
+class RandomLabel(ForgetOnly):
     """Labels are drawn once, never a sample's own and never a forgotten class (Graves et al.).
 
     As in the paper's comparison only the forget set is used; Adam 1e-4 is the Bad Teaching
@@ -28,17 +27,10 @@ class RandomLabel(Unlearner):
 
     name: ClassVar[str] = "random_label"
     paper: ClassVar[str] = "Graves et al., Amnesiac Machine Learning, AAAI 2021"
-    needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
-        "class-wise": frozenset({"forget"}),
-        "instance-wise": frozenset({"forget", "reference"}),
-    }
-    zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))
     lr: float = field(default=1e-4, metadata=bounds(at_least=0))
-    stop: Stop = "at_or_below"
-    batch_norm: BatchNorm = "update"
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""

@@ -30,4 +30,5 @@ def accuracies(
 
 def part(predictions: Predictions, mask: torch.Tensor) -> Predictions:
     """The predictions where the mask, bool (N,), is true."""
-    return Predictions(predictions.logits[mask], predictions.labels[mask])
+    features = None if predictions.features is None else predictions.features[mask]
+    return Predictions(predictions.logits[mask], predictions.labels[mask], features)

@@ -1,8 +1,8 @@
-"""How to start the test hub: copy into, or import from, the top of conftest.py.
+"""The one Hub of a test run, on loopback: conftest.py imports this before anything else.
 
-`huggingface_hub` and `datasets` read their settings when they are imported. So this module
-must be imported before them: it starts one server for the whole test run and points the
-settings at it. After that everything works in this process, and in its subprocesses.
+`huggingface_hub` and `datasets` read their settings when they are imported, so that the server
+is started and the settings point at it before that. They hold in subprocesses too. Tests take
+the fixture `hub`, which empties it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 
 import pytest
@@ -58,3 +60,16 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     monkeypatch.setenv("HF_TOKEN", "hf_ada")
     yield SHARED_HUB
     SHARED_HUB.reset()
+
+
+def printed_by(script: str, **environment: str) -> list[str]:
+    """The lines that a script prints in a process of its own, which uses the same hub."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
