@@ -54,7 +54,7 @@ class ErasureMethod(PeerMethod):
             if len(session.granted[kind]) < self.batch_size:
                 raise ValueError(
                     f"{self.name} skips batches that are not full, and the {kind} set has "
-                    f"{len(session.granted[kind])} images; set batch_size={self.batch_size} lower"
+                    f"{len(session.granted[kind])} images; set batch_size below {self.batch_size}"
                 )
 
     def _parameters(self) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import traceback
 from typing import Any
 
 import click
@@ -70,7 +73,23 @@ def _hand_over(module: str, function: str, arguments: tuple[str, ...]) -> None:
     try:
         getattr(harness, function)(list(arguments))
     except (ValueError, TypeError, FileNotFoundError) as error:
+        _leave_if_held(f"Error: {error}")
         raise click.ClickException(str(error)) from error
+    except Exception:
+        _leave_if_held(traceback.format_exc())
+        raise
+
+
+def _leave_if_held(message: str) -> None:
+    """End the process here if a thread would keep it for ever.
+
+    SUPREME watches the memory of a method from a thread that it ends after success only.
+    """
+    others = [thread for thread in threading.enumerate() if not thread.daemon]
+    if any(thread is not threading.main_thread() for thread in others):
+        click.echo(message, err=True)
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def _count_the_cpu(main: Any) -> None:

@@ -84,6 +84,37 @@ def test_supremes_weights_are_those_of_our_own_runner(walk, name):
     assert same_weights(torch.load(saved, weights_only=False)["model"], ours.state_dict())
 
 
+def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk, request):
+    # SUPREME leaves a thread behind that would keep it running for ever.
+    logs, original, _ = walk
+    done = run_in(
+        supreme,
+        [
+            *[
+                "-m",
+                "suli_plugin",
+                "supreme",
+                "unlearn",
+                "-dataset",
+                "Digits",
+                "-classes",
+                "10",
+                "-net",
+                "DigitsNet",
+            ],
+            *["-type_of_unlearning_strategy", "random_", "-forget_perc", "0.1", "-method", "su"],
+            *f"-weight_path {original} -eval_metrics accuracy -precision 16-true".split(),
+        ],
+        original.parent,
+        path=[request.path.parent],
+        LOG_DIR=logs.parent / "fails",
+        SCALENE="1",
+    )
+    assert done.returncode == 1
+    said = done.stdout.strip().splitlines()[-1]
+    assert said == "Error: precision must be one of 32-true, bf16-mixed, 16-mixed, got 16-true"
+
+
 def test_our_names_are_not_supremes_and_a_failure_is_no_success(supreme, tmp_path):
     code = """
 import importlib.metadata
