@@ -185,11 +185,11 @@ def _changes(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
         label, dot, field = target.rpartition(".")
         if not (equals and dot and label and field):
             raise ValueError(f"--set takes METHOD.FIELD=VALUE, got {setting!r}")
-        changes.setdefault(label, {})[field] = _value(value)
+        changes.setdefault(label, {})[field] = json_or_text(value)
     return changes
 
 
-def _value(text: str) -> Any:
+def json_or_text(text: str) -> Any:
     """A JSON value, or the text itself where it is none; `none` as in Python is null."""
     try:
         return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))

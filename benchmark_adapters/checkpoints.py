@@ -127,7 +127,7 @@ def whole_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Iter
     ValueError if something is there that may not be replaced, and where writing fails.
     """
     target = Path(os.path.abspath(folder))
-    _check_target(target, force)
+    check_target(target, force=force)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -138,7 +138,7 @@ def whole_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Iter
         # Unlike the folder beside, this one has the permissions that the user's umask gives.
         unfinished.mkdir()
         yield unfinished
-        _check_target(target, force)
+        check_target(target, force=force)
         _swap(target, unfinished, beside / "replaced")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
@@ -158,7 +158,8 @@ def _swap(target: Path, new: Path, old: Path) -> None:
         raise
 
 
-def _check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, *, force: bool = False) -> None:
+    """Raise ValueError if something is there that a checkpoint may not replace."""
     if not os.path.lexists(target):
         return
     if not force:

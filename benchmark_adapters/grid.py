@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from benchmark_adapters.provenance import command, git_commit, hardware, state_hash, versions
-from benchmark_adapters.record import canonical, read_record, write_record
+from benchmark_adapters.provenance import state_hash
+from benchmark_adapters.record import read_record, write_record
+from benchmark_adapters.run_record import cell_key, run_record
 from benchmark_adapters.scoring import score
 from suli_plugin.benchmark import Benchmark, Case, scope_of
 from suli_plugin.plugins import Registry
-from suli_plugin.runner import Unlearned, device_name, run
+from suli_plugin.runner import Unlearned, run
 from suli_plugin.unlearner import Unlearner
 
 
@@ -167,19 +165,16 @@ def _cell(
     seed: int,
     accelerator: Accelerator,
 ) -> Cell:
-    decides = {
-        "benchmark": benchmark.name,
-        "scenario": scenario,
-        "label": label,
-        "hyperparameters": unlearner.hyperparameters(),
-        "seed": seed,
-        "case": benchmark.fingerprint(scenario, seed),
-        "plugin": str(registry.origins[unlearner.name]),
-        "precision": accelerator.mixed_precision,
-        "processes": accelerator.num_processes,
-        "device": device_name(accelerator.device),
-    }
-    key = hashlib.sha256(canonical(decides).encode()).hexdigest()
+    key = cell_key(
+        unlearner,
+        registry.origins[unlearner.name],
+        accelerator,
+        benchmark=benchmark.name,
+        scenario=scenario,
+        label=label,
+        seed=seed,
+        case=benchmark.fingerprint(scenario, seed),
+    )
     return Cell(benchmark.name, scenario, label, unlearner, seed, key)
 
 
@@ -215,21 +210,14 @@ def _run_cell(
 def _record(
     cell: Cell, case: Case, unlearned: Unlearned, metrics: dict[str, float], registry: Registry
 ) -> dict[str, Any]:
-    return {
-        "benchmark": cell.benchmark,
-        "scenario": cell.scenario,
-        **unlearned.as_dict(),
-        "method": cell.label,
-        "metrics": metrics,
-        "cell": cell.key,
-        "forget_set_hash": case.forget.content_hash(),
-        "original_hash": state_hash(case.original),
-        "unlearned_hash": state_hash(unlearned.model),
-        "plugin": dataclasses.asdict(registry.origins[cell.unlearner.name]),
-        "control": cell.unlearner.control,
-        "hardware": hardware(),
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "command": command(),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
+    return run_record(
+        unlearned,
+        registry.origins[cell.unlearner.name],
+        benchmark=cell.benchmark,
+        scenario=cell.scenario,
+        label=cell.label,
+        cell=cell.key,
+        metrics=metrics,
+        forget_set_hash=case.forget.content_hash(),
+        original_hash=state_hash(case.original),
+    )

@@ -53,10 +53,15 @@ def canonical(value: Any) -> str:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write a record with its digest in one atomic step. Raises ValueError for a broken one."""
+    write_atomically(path, json.dumps(completed(record), indent=1, allow_nan=False) + "\n")
+
+
+def completed(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with its schema version and digest. Raises ValueError for a broken one."""
     whole = {**record, "schema_version": SCHEMA_VERSION}
     whole["digest"] = digest(whole)
     check_record(whole)
-    write_atomically(path, json.dumps(whole, indent=1, allow_nan=False) + "\n")
+    return whole
 
 
 def write_atomically(path: Path, text: str) -> None:

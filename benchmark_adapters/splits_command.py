@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from benchmark_adapters.one_line_errors import one_line_errors
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -65,7 +63,7 @@ def make(source: str, name: str, output: Path, as_json: bool, force: bool, **opt
     suli splits make uoft-cs/cifar10 --name class-1 --forget-class automobile --output splits
     suli splits make photos --name request-7 --forget-ids ids.txt --reference 0.01 --output splits
     """
-    with _errors():
+    with one_line_errors():
         from benchmark_adapters.split_dataset import make_split
         from benchmark_adapters.split_files import check_name, save_split
 
@@ -93,7 +91,7 @@ def show(source: str, name: str | None, verify: bool, base: str | None, as_json:
     suli splits show splits class-1 --verify
     suli splits show org/cifar10-splits@main class-1 --json
     """
-    with _errors():
+    with one_line_errors():
         from benchmark_adapters.split_files import read_split
         from benchmark_adapters.verified_split import load_split
 
@@ -133,7 +131,7 @@ def push(
     \b
     suli splits push splits org/cifar10-splits --name class-1
     """
-    with _errors():
+    with one_line_errors():
         from benchmark_adapters.split_push import push_split
         from benchmark_adapters.verified_split import load_split
 
@@ -145,29 +143,6 @@ def push(
     state = "pushed" if pushed.changed else "there already"
     click.echo(f"{state}: {pushed.name} in {pushed.repository}@{pushed.revision}")
     click.echo(f"    {pushed.pull_request or pushed.url}")
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """One line for what went wrong; exit code 1 if it is the data or the Hub, 2 if the request."""
-    from benchmark_adapters.hub_access import HubError
-
-    _quiet_unless_watched()
-    try:
-        yield
-    except (TypeError, ValueError, OSError) as error:
-        from benchmark_adapters.split_dataset import SplitMismatch
-
-        if isinstance(error, (HubError, SplitMismatch, OSError)):
-            raise click.ClickException(str(error)) from error
-        raise click.UsageError(str(error)) from error
-
-
-def _quiet_unless_watched() -> None:
-    """No progress bars in logs and pipes; the libraries read these when they are imported."""
-    if not sys.stderr.isatty():
-        for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
-            os.environ.setdefault(name, "1")
 
 
 def _bases(source: str, options: dict[str, Any]) -> tuple[BaseData, BaseData | None]:
@@ -198,7 +173,7 @@ def _recipe(options: dict[str, Any], train: BaseData) -> Recipe:
     if options["classes"]:
         return ClassWise(classes=tuple(train.label_of(name) for name in options["classes"]))
     if options["forget_ids"] is not None:
-        return Listed(ids=tuple(_lines(options["forget_ids"])))
+        return Listed(ids=tuple(read_ids(options["forget_ids"])))
     return InstanceWise(
         n=options["forget_number"], seed=options["seed"], stratified=options["stratified"]
     )
@@ -215,7 +190,8 @@ def _reference(options: dict[str, Any]) -> Reference | None:
     )
 
 
-def _lines(path: Path) -> Sequence[str]:
+def read_ids(path: Path) -> Sequence[str]:
+    """The ids in a file, one a line. Raises ValueError if it can't be read or holds none."""
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:

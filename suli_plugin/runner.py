@@ -20,7 +20,7 @@ from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf, logits_of
 from suli_plugin.randomness import seeded
 from suli_plugin.session import Session
-from suli_plugin.training import HistoryEntry
+from suli_plugin.training import HistoryEntry, Progress
 from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
 
 IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
@@ -81,6 +81,7 @@ def run(
     logits_of: LogitsOf = logits_of,
     channels_last: bool | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    progress: Progress = lambda entry: None,
 ) -> Unlearned:
     """Unlearn `request` from a copy of `model`.
 
@@ -88,6 +89,7 @@ def run(
     processes (default: Accelerate's own). logits_of: from the model's output to logits (B, K).
     channels_last: the memory layout of models and images (default: with bf16, where it is
     faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
+    progress: told each round of training when it is done.
     Raises ValueError or TypeError for a request that the method cannot serve.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
@@ -105,6 +107,7 @@ def run(
             method=unlearner.name,
             scope=request.scope,
             forget_classes=request.forget_classes,
+            progress=progress,
         )
         twin = _on_device(copy.deepcopy(model), session)
         session.granted = _granted(request, resources, session, memory_limit)

@@ -96,12 +96,16 @@ class HistoryEntry:
         return asdict(self)
 
 
+Progress = Callable[[HistoryEntry], None]
+"""Told each round when it is done, for whoever watches."""
+
+
 @dataclass
 class Trainer:
     """Trains and evaluates on one accelerator and keeps the clock, the cost and the history.
 
     generator: orders samples. augmentation: drives augmentation; apart, so that what one process
-    augments does not change the order that all processes share.
+    augments does not change the order that all processes share. progress: told each history entry.
     """
 
     accelerator: Accelerator
@@ -112,6 +116,7 @@ class Trainer:
     history: list[HistoryEntry] = field(default_factory=list)
     stop_reason: str = "nothing to train"
     steps_done: int = 0
+    progress: Progress = lambda entry: None
 
     def __post_init__(self) -> None:
         self.update_clock = Clock(self.device)
@@ -194,6 +199,7 @@ class Trainer:
                 loss = sum(losses) / len(losses) if losses else None
                 entry = HistoryEntry(self.steps_done, loss, accuracy, round_.layer, accepted)
                 self.history.append(entry)
+                self.progress(entry)
                 if stop is not None and accuracy is not None and accepted and stop.met(accuracy):
                     self.stop_reason = "target met"
                     break

@@ -11,7 +11,8 @@ from small_problem import convnet, request, trained_convnet
 
 from benchmark_adapters.baselines.logit_mask import LogitMask
 from benchmark_adapters.benchmarks.digits import digits_model, digits_parts
-from benchmark_adapters.scoring import panel, score, yardstick
+from benchmark_adapters.metric_panel import panel, yardstick
+from benchmark_adapters.scoring import score
 from suli_plugin import run
 from suli_plugin.benchmark import Case
 

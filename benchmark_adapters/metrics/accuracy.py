@@ -10,22 +10,25 @@ from suli_plugin.evaluation import Predictions
 
 
 def accuracies(
-    forget: Predictions, retain: Predictions, test: Predictions, classes: Sequence[int]
+    forget: Predictions,
+    retain: Predictions | None,
+    test: Predictions | None,
+    classes: Sequence[int],
 ) -> dict[str, float]:
-    """Fractions in [0, 1] under full-word names.
+    """Fractions in [0, 1] under full-word names, of the sets that there are.
 
     Class-wise (classes given) the test set is also split into forgotten and retained classes.
     """
-    scores = {
-        "forget_accuracy": forget.accuracy(),
-        "retain_accuracy": retain.accuracy(),
-        "test_accuracy": test.accuracy(),
-    }
-    if classes:
+    given = {"forget": forget, "retain": retain, "test": test}
+    if test is not None and classes:
         inside = torch.isin(test.labels, torch.tensor(list(classes)))
-        scores["test_forget_accuracy"] = part(test, inside).accuracy()
-        scores["test_retain_accuracy"] = part(test, ~inside).accuracy()
-    return scores
+        given["test_forget"] = part(test, inside)
+        given["test_retain"] = part(test, ~inside)
+    return {
+        f"{name}_accuracy": predictions.accuracy()
+        for name, predictions in given.items()
+        if predictions is not None and len(predictions.labels)
+    }
 
 
 def part(predictions: Predictions, mask: torch.Tensor) -> Predictions:

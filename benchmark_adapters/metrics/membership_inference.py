@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 LOSS_LIMIT = 100.0
+FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def loss_membership_inference(
     other_losses: NDArray[np.floating],
     *,
     seed: int = 0,
-    folds: int = 10,
+    folds: int = FOLDS,
 ) -> MembershipInference:
     """Logistic regression on the loss, balanced, stratified ten-fold (paper, section 4, table 4).
 

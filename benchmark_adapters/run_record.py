@@ -1,0 +1,77 @@
+"""What a run leaves in its record, whether a benchmark or a deletion request asked for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.provenance import command, git_commit, hardware, state_hash, versions
+from benchmark_adapters.record import canonical
+from suli_plugin.plugins import Origin
+from suli_plugin.runner import Unlearned, device_name
+from suli_plugin.unlearner import Unlearner
+
+
+def cell_key(
+    unlearner: Unlearner,
+    origin: Origin,
+    accelerator: Accelerator,
+    *,
+    benchmark: str,
+    scenario: str,
+    label: str,
+    seed: int,
+    case: str,
+) -> str:
+    """SHA-256 of all that decides a result. case: a hash of original and data."""
+    decides = {
+        "benchmark": benchmark,
+        "scenario": scenario,
+        "label": label,
+        "hyperparameters": unlearner.hyperparameters(),
+        "seed": seed,
+        "case": case,
+        "plugin": str(origin),
+        "precision": accelerator.mixed_precision,
+        "processes": accelerator.num_processes,
+        "device": device_name(accelerator.device),
+    }
+    return hashlib.sha256(canonical(decides).encode()).hexdigest()
+
+
+def run_record(
+    unlearned: Unlearned,
+    origin: Origin,
+    *,
+    benchmark: str,
+    scenario: str,
+    label: str,
+    cell: str,
+    metrics: Mapping[str, float],
+    forget_set_hash: str,
+    original_hash: str,
+) -> dict[str, Any]:
+    """A record without its schema version and digest, which `record.completed` adds."""
+    return {
+        "benchmark": benchmark,
+        "scenario": scenario,
+        **unlearned.as_dict(),
+        "method": label,
+        "metrics": dict(metrics),
+        "cell": cell,
+        "forget_set_hash": forget_set_hash,
+        "original_hash": original_hash,
+        "unlearned_hash": state_hash(unlearned.model),
+        "plugin": dataclasses.asdict(origin),
+        "control": unlearned.unlearner.control,
+        "hardware": hardware(),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "command": command(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
