@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FORMAT = "suli-split/1"
 Role = Literal["train", "test"]
+Read = Callable[[list[int]], list[np.ndarray[Any, Any]]]
+"""The pixels at some rows of a base, uint8 (C, H, W) each."""
 _KINDS: Mapping[Part, Kind] = {"forget": "forget", "retain": "retain"}
 
 
@@ -188,13 +190,13 @@ def make_split(
     hashes = {
         part: part_hash(bases[roles[part]], read[roles[part]], of) for part, of in rows.items()
     }
-    undone = Split(name, recipe, reference, bases, roles, rows, hashes)
-    return Split(name, recipe, reference, bases, roles, rows, hashes, _duplicates(undone, read))
+    copies = copies_of_forgotten(
+        {part: (bases[roles[part]], read[roles[part]], of) for part, of in rows.items()}
+    )
+    return Split(name, recipe, reference, bases, roles, rows, hashes, tuple(copies))
 
 
-def pixel_reader(
-    base: BaseData, accelerator: Accelerator | None = None
-) -> Callable[[list[int]], list[np.ndarray[Any, Any]]]:
+def pixel_reader(base: BaseData, accelerator: Accelerator | None = None) -> Read:
     """Reads the undecorated pixels of some rows, uint8 (C, H, W) each; sizes may differ."""
     try:
         images = image_set(base, accelerator=accelerator)
@@ -203,9 +205,7 @@ def pixel_reader(
     return lambda rows: list(images.pixels(torch.tensor(rows), torch.device("cpu"))[0].numpy())
 
 
-def part_hash(
-    base: BaseData, read: Callable[[list[int]], list[np.ndarray[Any, Any]]], rows: Tensor
-) -> str:
+def part_hash(base: BaseData, read: Read, rows: Tensor) -> str:
     """SHA-256 over ids, labels and pixels of these rows, the same as `ImageSet.content_hash`."""
     numbers = rows.tolist()
     return content_hash(
@@ -220,27 +220,29 @@ def overall_hash(hashes: Mapping[Part, str]) -> str:
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
-def _duplicates(
-    split: Split, read: Mapping[Role, Callable[[list[int]], list[np.ndarray[Any, Any]]]]
-) -> tuple[Duplicate, ...]:
+def copies_of_forgotten(places: Mapping[Part, tuple[BaseData, Read, Tensor]]) -> list[Duplicate]:
+    """The samples of other parts whose pixels are those of a forgotten one.
+
+    places: of each part its base, a reader of pixels and its rows there; `forget` is one of them.
+    """
+
     def digests(part: Part) -> Iterable[tuple[str, bytes]]:
-        for rows in split.rows[part].split(1024):
-            for row, pixels in zip(
-                rows.tolist(), read[split.roles[part]](rows.tolist()), strict=True
-            ):
+        base, read, all_rows = places[part]
+        for rows in all_rows.split(1024):
+            for row, pixels in zip(rows.tolist(), read(rows.tolist()), strict=True):
                 content = str(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
-                yield split.bases[split.roles[part]].ids[row], hashlib.sha256(content).digest()
+                yield base.ids[row], hashlib.sha256(content).digest()
 
     forgotten: dict[bytes, str] = {}
     for name, digest in digests("forget"):
         forgotten.setdefault(digest, name)
-    return tuple(
+    return [
         Duplicate(part, name, forgotten[digest])
-        for part in split.rows
+        for part in places
         if part != "forget"
         for name, digest in digests(part)
         if digest in forgotten
-    )
+    ]
 
 
 def _role(part: Part, reference: Reference | None) -> Role:

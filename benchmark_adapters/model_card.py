@@ -1,0 +1,130 @@
+"""The model card of an unlearned checkpoint, written from its receipt and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_LOAD = """```python
+from benchmark_adapters.originals import load_original
+
+model = load_original("{place}").model
+```"""
+_ALWAYS = (
+    "This is approximate unlearning. Nothing here proves that the model equals one that was "
+    "trained without the forgotten samples.",
+    "A forget accuracy near zero says what the model answers, not what its inner layers still "
+    "know.",
+    "The original, every copy of it, and the history of a repository that held it still contain "
+    "what was forgotten here.",
+)
+
+
+def card(facts: Mapping[str, Any], place: str) -> str:
+    """README.md for a receipt's facts. place: what to load, a folder's or repository's name."""
+    original, record, forgotten = facts["original"], facts["record"], facts["forget_set"]
+    named = f"`{_plain(original['source'])}`"
+    sections = [
+        f"---\n{_metadata(facts)}\n---",
+        f"# {named} without {_what(forgotten)}",
+        f"{named}{_at(original)} was made to forget {forgotten['count']} training samples of "
+        f"`{_plain(facts['dataset']['source'])}`{_at(facts['dataset'])} with "
+        f"`{record['method']}`, {_read(facts)}.",
+        f"## Forgotten\n\n{_forgotten(forgotten)}",
+        f"## Method\n\n{_method(record)}",
+        f"## Measured\n\n{_metrics(facts)}",
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
+        f"## Use\n\n{_LOAD.format(place=place)}\n\n`unlearning.json` is the receipt: hashes of "
+        f"original, forget set and result, and the whole record. `suli receipt verify DIR` "
+        f"computes them again and names what does not match.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def limits(facts: Mapping[str, Any]) -> list[str]:
+    """What the numbers do not say, in plain words."""
+    record, forgotten = facts["record"], facts["forget_set"]
+    found = [f"Not measured: {what} ({why})." for what, why in facts["not_measured"].items()]
+    if record.get("control"):
+        found.insert(0, f"`{record['method']}` is a control: it forgets nothing honestly.")
+    if forgotten["copies"] is None:
+        found.append("It was not looked for exact copies of forgotten images in the other data.")
+    elif forgotten["copies"]:
+        first = forgotten["copies"][0]
+        found.append(
+            f"{len(forgotten['copies'])} other training samples are exact copies of forgotten "
+            f"images (`{_plain(first['id'])}` of `{_plain(first['forgotten'])}`, for one) and "
+            f"were not forgotten: forgetting one copy is not forgetting."
+        )
+    return [*found, *_ALWAYS]
+
+
+def _metadata(facts: Mapping[str, Any]) -> str:
+    from huggingface_hub import ModelCardData
+
+    original, data, record = facts["original"], facts["dataset"], facts["record"]
+    return str(
+        ModelCardData(
+            license=original["license"],
+            base_model=None if original["folder"] else original["source"],
+            datasets=[data["source"]] if data["commit"] else None,
+            library_name="suli-plugin",
+            pipeline_tag="image-classification",
+            tags=["image-classification", "machine-unlearning", record["method"].partition("@")[0]],
+        ).to_yaml()
+    )
+
+
+def _what(forgotten: Mapping[str, Any]) -> str:
+    names = ", ".join(f"`{_plain(name)}`" for name in forgotten["class_names"])
+    return names or f"{forgotten['count']} of its training samples"
+
+
+def _forgotten(forgotten: Mapping[str, Any]) -> str:
+    if forgotten["class_names"]:
+        kind = f"Every training sample of {_what(forgotten)}: {forgotten['count']}."
+    else:
+        kind = f"{forgotten['count']} samples by id; `unlearning.json` lists them."
+    return f"{kind} SHA-256 over their ids, labels and pixels: `{forgotten['sha256']}`."
+
+
+def _read(facts: Mapping[str, Any]) -> str:
+    if facts["reads"] == ["forget"]:
+        return "which read the forget data alone"
+    return f"which read: {', '.join(facts['reads']) or 'no data'}"
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    rows = "\n".join(
+        f"| `{name}` | `{_plain(str(value))}` |"
+        for name, value in record["hyperparameters"].items()
+    )
+    seconds = record["seconds"]
+    return (
+        f"`{record['method']}` of {record['plugin']['distribution']} "
+        f"{record['plugin']['version']}, seed {record['seed']}, {record['scope']}. It stopped "
+        f"because: {record['stop_reason']}. {seconds['total']:.1f} s in all, "
+        f"{seconds['update']:.1f} s of it in parameter updates, on {record['hardware']}, "
+        f"mixed precision: {record['precision']}.\n\n| hyper-parameter | value |\n|---|---|\n{rows}"
+    )
+
+
+def _metrics(facts: Mapping[str, Any]) -> str:
+    before, after = facts["original_metrics"], facts["record"]["metrics"]
+    rows = "\n".join(
+        f"| {name.replace('_', ' ')} | {before[name]:.4f} | {after[name]:.4f} |" for name in after
+    )
+    counts = ", ".join(f"{name} {of['count']}" for name, of in facts["dataset"]["sets"].items())
+    return (
+        f"Fractions, scored in float32 ({counts} samples); for mia accuracy 0.5 is ideal.\n\n"
+        f"| | original | unlearned |\n|---|---|---|\n{rows}"
+    )
+
+
+def _at(source: Mapping[str, Any]) -> str:
+    return f" (commit `{source['commit']}`)" if source["commit"] else ""
+
+
+def _plain(text: str) -> str:
+    """The text without what would end a code span or a table's cell."""
+    return " ".join(text.replace("`", "'").replace("|", "/").split())
