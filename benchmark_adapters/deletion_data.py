@@ -298,8 +298,9 @@ def _copies(forget: Place, read: Read) -> tuple[Duplicate, ...] | None:
         return None
     rest = torch.ones(len(forget.base), dtype=torch.bool)
     rest[forget.rows] = False
-    rows = torch.where(rest)[0]
-    base = forget.base
+    rows, base = torch.where(rest)[0], forget.base
+    if not len(rows):
+        return ()
     return tuple(
         copies_of_forgotten({"forget": (base, read, forget.rows), "retain": (base, read, rows)})
     )

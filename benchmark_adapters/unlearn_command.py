@@ -187,11 +187,9 @@ def _request(
     from benchmark_adapters.originals import load_original
     from suli_plugin.plugins import registry
 
-    data_options = _data_options(options)
+    data_options, given = _data_options(options), _given(options)
     with one_line_errors(failed=True):
-        original = main_first(
-            accelerator, lambda on_main: load_original(options["model"], **_given(options))
-        )
+        original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
     data = load_deletion_data(
         data_options, mean=original.config.mean, std=original.config.std, accelerator=accelerator
     )

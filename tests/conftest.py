@@ -26,3 +26,19 @@ def real_data():
     if not folder:
         pytest.skip("SULI_DATA is unset; point it at the folder of real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """A folder of digits as images, in the layout of `uoft-cs/cifar10`."""
+    from digits_as_images import digits_folder
+
+    return digits_folder(tmp_path_factory.mktemp("data") / "digits")
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory):
+    """The folder of a small original that was trained on `digits`."""
+    from digits_as_images import trained_original
+
+    return trained_original(tmp_path_factory.mktemp("original") / "net")
