@@ -155,16 +155,21 @@ class _Push:
 
         paths = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
         stale = [name for name in _weights(head) if name != WEIGHTS]
-        commit = api.create_commit(
-            self.repository,
-            [
-                *(CommitOperationAdd(_name(path, self.folder), path) for path in paths),
-                *map(CommitOperationDelete, stale),
-            ],
-            commit_message=self.title,
-            commit_description=self._description(stale),
-            create_pr=self.create_pr,
-        )
+        operations = [
+            *(CommitOperationAdd(_name(path, self.folder), path) for path in paths),
+            *map(CommitOperationDelete, stale),
+        ]
+        try:
+            commit = api.create_commit(
+                self.repository,
+                operations,
+                commit_message=self.title,
+                commit_description=self._description(stale),
+                create_pr=self.create_pr,
+            )
+        except RuntimeError as error:
+            # The client's word for an upload that broke off.
+            raise _BrokenUpload(error) from error
         if not self.create_pr:
             return Published(self.repository, commit.oid, str(commit.commit_url))
         return Published(
@@ -186,6 +191,17 @@ class _Push:
         )
 
 
+class _BrokenUpload(ConnectionError):
+    """A file did not arrive, although the client tried several times, or arrived damaged."""
+
+    def __init__(self, error: RuntimeError) -> None:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        super().__init__(f"the upload broke off: {reason}")
+        # Only refused bytes are worth another attempt: lost connections had theirs.
+        response = getattr(error.__cause__, "response", None)
+        self.may_pass = getattr(response, "status_code", None) == 400
+
+
 @contextmanager
 def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
     """Say what to do where the right to write is missing."""
@@ -203,6 +219,8 @@ def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
 def _may_pass(error: HubError) -> bool:
     """Whether the Hub was out of order or the connection was lost, rather than a refusal."""
     cause = error.__cause__
+    if isinstance(cause, _BrokenUpload):
+        return cause.may_pass
     status = getattr(getattr(cause, "response", None), "status_code", None)
     if status is not None:
         return status in (408, 429) or status >= 500

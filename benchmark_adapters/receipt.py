@@ -98,7 +98,21 @@ def read_receipt(folder: Path) -> dict[str, Any]:
         missing = [key for key in _PARTS.get(name, ()) if key not in receipt[name]]
         if missing:
             raise ValueError(f"{path}: {name!r} lacks {', '.join(missing)}")
+        _check_inside(path, name, receipt[name])
     return receipt
+
+
+def _check_inside(path: Path, name: str, part: Mapping[str, Any]) -> None:
+    """What is read before any digest is compared must at least be readable."""
+    if name == "original" and not isinstance(part["given"], dict):
+        raise ValueError(f"{path}: 'original' must say what was given by name")
+    if name == "dataset":
+        sets = part["sets"] if isinstance(part["sets"], dict) else {"": None}
+        described = all(
+            isinstance(of, dict) and {"count", "sha256"} <= of.keys() for of in sets.values()
+        )
+        if not described or not isinstance(part["options"], dict):
+            raise ValueError(f"{path}: 'dataset' must describe its sets and options by name")
 
 
 def check_receipt(receipt: Mapping[str, Any]) -> None:

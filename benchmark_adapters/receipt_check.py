@@ -132,7 +132,7 @@ def _data(
         )
     except SplitMismatch as error:
         return None, [Check("forget set", "differs", str(error))]
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         return None, [_unknown("forget set", str(error))]
     checks = [
         _hashes(f"{name} set", of["sha256"], data.hashes[name])

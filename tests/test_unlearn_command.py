@@ -270,6 +270,29 @@ def test_a_control_is_called_one(original, digits, tmp_path):
     assert "is a control: it forgets nothing honestly" in (tmp_path / "o/README.md").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_resnet20_from_the_hub_forgets_automobiles(hub, real_data, tmp_path):
+    net = hub.seed_repo("ada/resnet20", "model", real_data / "checkpoints" / "resnet20-cifar10")
+    data = hub.seed_repo("uoft-cs/cifar10", "dataset", real_data / "cifar10")
+    out = tmp_path / "out"
+    # One of the ten sweeps that the preset allows: all of them take minutes.
+    done = ask("ada/resnet20", "uoft-cs/cifar10", "--set", "sweeps=1", "--mixed-precision", "bf16",
+               "--output", out, "--push", "ada/resnet20", "--create-pr",
+               forget=("--forget-class", "automobile"), method="suli@official")  # fmt: skip
+    assert "forgetting 5000 samples, all of class automobile, of uoft-cs/cifar10" in done.stderr
+    receipt = read_receipt(out)
+    assert receipt["original_metrics"]["forget_accuracy"] == pytest.approx(0.9992, abs=0.001)
+    assert receipt["record"]["metrics"]["forget_accuracy"] < 0.5
+    assert len(receipt["record"]["history"]) == 10 and receipt["forget_set"]["copies"] == []
+    assert receipt["original"]["commit"] == net.commit_at().sha
+    assert receipt["dataset"]["commit"] == data.commit_at().sha
+    pulled = load_original("ada/resnet20", revision="refs/pr/1")
+    assert pulled.sha256 == receipt["result"]["sha256"] and pulled.config.classes[1] == "automobile"
+    checks = json.loads(suli("receipt", "verify", out, "--json").stdout)
+    assert {check["state"] for check in checks} == {"matches"}, checks
+
+
 def test_the_command_in_a_receipt_shows_no_path_and_no_token(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secretsecret")
     arguments = [
