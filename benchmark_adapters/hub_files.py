@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.hub_access import (
-    REPOSITORY,
-    WAITS,
     HubSource,
     Token,
     clearly,
-    without_tokens,
 )
 from benchmark_adapters.hub_commit import (
     cached_commit,
@@ -23,8 +20,6 @@ from benchmark_adapters.hub_commit import (
     is_offline,
     revision_info,
 )
-
-__all__ = ["REPOSITORY", "WAITS", "HubFiles", "Token", "hub_files", "without_tokens"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark_adapters.hub_access import HubError, HubSource, Token, clearly, parse_source
+from benchmark_adapters.hub_access import HubSource, Token, clearly
 from benchmark_adapters.hub_commit import (
     COMMIT,
     Kind,
@@ -17,7 +17,6 @@ from benchmark_adapters.hub_commit import (
     revision_info,
 )
 
-__all__ = ["HubError", "HubSource", "clearly", "parse_source", "snapshot"]
 # Of a file in the cache, where it is named by its hash.
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

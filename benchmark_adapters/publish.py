@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmark_adapters.checkpoints import WEIGHTS
-from benchmark_adapters.hub_files import REPOSITORY, WAITS
-from benchmark_adapters.hub_snapshot import HubError, clearly
+from benchmark_adapters.hub_access import REPOSITORY, WAITS, HubError, clearly
 from benchmark_adapters.receipt import RECEIPT, check_receipt, file_hashes, read_receipt
 from benchmark_adapters.weight_files import SUFFIXES
 
@@ -58,7 +57,7 @@ def publish(
     with _remedy(repository, create_pr):
         for wait in (*WAITS, None):
             try:
-                return clearly(repository, push)
+                return clearly(repository, push, token=token, once=True)
             except HubError as error:
                 if wait is None or not _may_pass(error):
                     raise
@@ -208,7 +207,7 @@ def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
     try:
         yield
     except HubError as error:
-        if "HTTP 403" in str(error) and not create_pr:
+        if error.status == 403 and not create_pr:
             raise HubError(
                 f"{repository}: you have no right to write there; pass --create-pr to propose it "
                 f"as a pull request"

@@ -220,7 +220,7 @@ def test_a_revision_or_file_that_is_missing_is_named(hub, original, digits, tmp_
     hub.seed_repo("ada/digits", "dataset", digits)
     common = ("--forget-class", "3", "--method", "suli", "--output", tmp_path / "o")
     said = suli("unlearn", "--model", f"{NET}@v9", "--dataset", digits, *common, code=1).stderr
-    assert "not this revision" in said.splitlines()[-1]
+    assert "no such branch, tag or commit" in said.splitlines()[-1]
     said = suli("unlearn", "--model", NET, "--dataset", "ada/digits@v9", *common, code=1).stderr
     assert "no such branch, tag or commit" in said.splitlines()[-1]
 

@@ -74,7 +74,7 @@ def test_what_could_not_be_checked_is_named_and_is_no_mismatch(checkpoint, origi
     assert "say where with --dataset" in checks["forget set"]["detail"]
     checks = verify(checkpoint, "--model", original, "--dataset", tmp_path / "gone")
     assert checks["original"]["state"] == "matches" and not differing(checks)
-    assert "neither a folder" in checks["forget set"]["detail"]
+    assert "neither here nor a repository" in checks["forget set"]["detail"]
     (checkpoint / "notes.txt").write_text("mine")
     assert verify(checkpoint)["notes.txt"]["state"] == "not checked"
 

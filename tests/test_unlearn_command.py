@@ -244,9 +244,9 @@ def test_an_original_that_does_not_belong_to_the_data_is_refused(original, digit
 
 def test_what_is_no_original_or_no_data_is_refused(original, digits, tmp_path):
     said = ask(tmp_path / "nowhere", digits, "--output", tmp_path / "o", code=1)
-    assert "is not here, and not the name of a repository" in said.stderr
+    assert "is neither here nor a repository" in said.stderr
     said = ask(original, tmp_path / "nowhere", "--output", tmp_path / "o", code=2)
-    assert "is neither a folder that exists nor a repository" in said.stderr
+    assert "is neither here nor a repository" in said.stderr
 
 
 def test_an_output_that_is_there_is_replaced_only_by_force(original, digits, tmp_path):
