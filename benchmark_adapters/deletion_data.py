@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from benchmark_adapters.base_data import BaseData, load_base
 from benchmark_adapters.decoded_images import EncodedImages, image_set
+from benchmark_adapters.deletion_options import DataOptions
 from benchmark_adapters.split_dataset import Duplicate, Read, Split, copies_of_forgotten, part_hash
 from benchmark_adapters.split_files import split_names
 from benchmark_adapters.splits import Part
@@ -23,47 +24,6 @@ if TYPE_CHECKING:
 
 SetName = Literal["forget", "retain", "reference", "test"]
 _KINDS: Mapping[SetName, Kind] = {"forget": "forget", "retain": "retain"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """What a request says about its data.
-
-    dataset: `org/name[@revision]` or a folder; for stored splits perhaps with `:NAME`.
-    forget_classes: names or numbers. forget_ids: of samples. train_split: where both are looked
-    up. retain, reference, test: names of splits of the same dataset. image_size: resize to it.
-    """
-
-    dataset: str
-    forget_classes: tuple[str, ...] = ()
-    forget_ids: tuple[str, ...] = ()
-    train_split: str = "train"
-    retain: str | None = None
-    reference: str | None = None
-    test: str | None = None
-    config: str | None = None
-    image_column: str | None = None
-    label_column: str | None = None
-    id_column: str | None = None
-    image_size: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The options as JSON has them."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> DataOptions:
-        """What `as_dict` gave. Raises ValueError for anything else."""
-        if set(values) != {item.name for item in fields(cls)}:
-            raise ValueError(f"expected the options of a request's data, got {sorted(values)}")
-        fitted: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**fitted)
 
 
 @dataclass(frozen=True)

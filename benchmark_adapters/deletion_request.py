@@ -97,7 +97,14 @@ class DeletionRequest:
             forget_classes=data.forget_classes,
         )
         original_hash = state_hash(original.model)
-        before = self.scored(original.model, accelerator)
+        try:
+            before = self.scored(original.model, accelerator)
+        except (RuntimeError, IndexError) as error:
+            shape = tuple(data.forget[0][0].shape)
+            raise ValueError(
+                f"{original.source} cannot take images of shape {shape}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
         unlearned = run(
             self.unlearner,
             original.model,

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.checkpoints import WEIGHTS
-from benchmark_adapters.deletion_data import DataOptions
+from benchmark_adapters.deletion_options import DataOptions
 from benchmark_adapters.deletion_request import DeletionRequest, Fulfilled
 from benchmark_adapters.record import check_record, digest, write_atomically
 

@@ -1,4 +1,4 @@
-"""`suli unlearn` and `suli publish`. Imports torch inside the commands."""
+"""`suli unlearn`. Imports torch inside the command."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
+from benchmark_adapters.publish_command import create_pr, print_published, private
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from benchmark_adapters.deletion_data import DataOptions
+    from benchmark_adapters.deletion_options import DataOptions
     from benchmark_adapters.deletion_request import DeletionRequest
     from benchmark_adapters.publish import Published
     from suli_plugin.training import HistoryEntry, Progress
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-private = click.option("--private", is_flag=True, help="Make the repository private, if new.")
-create_pr = click.option("--create-pr", is_flag=True, help="Open a pull request, don't commit.")
 
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """The commands `unlearn` and `publish`."""
+    """The command `unlearn`."""
     cli.add_command(unlearn)
-    cli.add_command(publish)
 
 
 @click.command()
@@ -121,34 +119,6 @@ def unlearn(**options: Any) -> None:
     _report(facts, options, pushed)
 
 
-@click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("repository", metavar="ORG/NAME")
-@create_pr
-@private
-@click.option("--force", is_flag=True, help="Replace another model on the main branch.")
-@as_json
-def publish(
-    folder: Path, repository: str, create_pr: bool, private: bool, force: bool, as_json: bool
-) -> None:
-    """Publish the unlearned checkpoint in DIR, which must be as its receipt says.
-
-    One commit, or with --create-pr one pull request; the same checkpoint is not pushed twice.
-    The token is the one you are logged in with, or HF_TOKEN.
-
-    \b
-    suli publish unlearned org/name --create-pr
-    """
-    with one_line_errors():
-        from benchmark_adapters.publish import publish as push
-
-        published = push(folder, repository, private=private, create_pr=create_pr, force=force)
-    if as_json:
-        click.echo(json.dumps(asdict(published), indent=1))
-        return
-    _print_published(published)
-
-
 def _check_options(options: dict[str, Any]) -> None:
     """What can be known to be wrong before anything is read."""
     from benchmark_adapters.checkpoints import check_target
@@ -205,7 +175,7 @@ def _request(
 
 
 def _data_options(options: dict[str, Any]) -> DataOptions:
-    from benchmark_adapters.deletion_data import DataOptions
+    from benchmark_adapters.deletion_options import DataOptions
     from benchmark_adapters.splits_command import read_ids
 
     ids = () if options["forget_ids"] is None else tuple(read_ids(options["forget_ids"]))
@@ -314,10 +284,4 @@ def _report(facts: dict[str, Any], options: dict[str, Any], pushed: Published | 
     )
     click.echo(f"written to {options['output']}, with its receipt (suli receipt verify)")
     if pushed is not None:
-        _print_published(pushed)
-
-
-def _print_published(published: Published) -> None:
-    state = "published" if published.changed else "there already"
-    click.echo(f"{state}: {published.repository}@{published.revision}")
-    click.echo(f"    {published.url}")
+        print_published(pushed)

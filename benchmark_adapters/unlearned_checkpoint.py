@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.checkpoints import CheckpointConfig, whole_folder, write_checkpoint
-from benchmark_adapters.deletion_data import DataOptions
+from benchmark_adapters.deletion_options import DataOptions
 from benchmark_adapters.deletion_request import DeletionRequest, Fulfilled
 from benchmark_adapters.hub_access import without_tokens
 from benchmark_adapters.model_card import card

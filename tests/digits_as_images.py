@@ -27,7 +27,13 @@ OPTIONS = {"width": 0.1, "dropout": False, "batch_norm": True}
 
 
 def digits_folder(
-    folder: Path, *, side: int = 16, classes: int = 10, train: int = TRAIN, test: int = 300
+    folder: Path,
+    *,
+    side: int = 16,
+    classes: int = 10,
+    train: int = TRAIN,
+    test: int = 300,
+    names: tuple[str, ...] = NAMES,
 ) -> Path:
     """A folder as `uoft-cs/cifar10` is, with RGB digits of this side, and a third split `held`."""
     from datasets import ClassLabel, Dataset, Features
@@ -36,7 +42,7 @@ def digits_folder(
     pixels, labels = _digits(side)
     keep = labels < classes
     pixels, labels = pixels[keep], labels[keep]
-    features = Features({"img": ImageFeature(), "label": ClassLabel(names=list(NAMES[:classes]))})
+    features = Features({"img": ImageFeature(), "label": ClassLabel(names=list(names[:classes]))})
     bounds = {"train": (0, train), "test": (train, train + test), "held": (-100, None)}
     (folder / "plain_text").mkdir(parents=True)
     for name, (start, stop) in bounds.items():
@@ -49,7 +55,7 @@ def digits_folder(
     return folder
 
 
-def trained_original(folder: Path) -> Path:
+def trained_original(folder: Path, *, names: tuple[str, ...] = NAMES) -> Path:
     """A small All-CNN with BatchNorm, trained on the training split of `digits_folder`."""
     pixels, labels = _digits(16)
     train = torch.from_numpy(pixels[:TRAIN]).permute(0, 3, 1, 2), torch.from_numpy(labels[:TRAIN])
@@ -61,7 +67,7 @@ def trained_original(folder: Path) -> Path:
         std=STD,
         options=OPTIONS,
         input_size=(3, 16, 16),
-        classes=NAMES,
+        classes=names,
         license="bsd-3-clause",
     )
     recipe = Retrain(epochs=12, batch_size=50, lr=0.1)

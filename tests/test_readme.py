@@ -24,7 +24,11 @@ def commands():
     return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 
 
-SETUP, TESTS, *INSTALLED = commands()
+# These name repositories on the Hub, which the test below serves from loopback.
+HUB = re.search(r"<!-- hub -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[
+    1
+].splitlines()
+SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in HUB]
 
 
 def test_every_kind_of_block_is_known():
@@ -84,6 +88,34 @@ def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_the_deletion_request_runs_on_repositories_of_these_names(hub, tmp_path):
+    """In their place a small network and digits under CIFAR-10's names, served from loopback."""
+    from digits_as_images import digits_folder, trained_original
+
+    others = ("bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    names = ("airplane", "automobile", *others)
+    pictures = digits_folder(tmp_path / "data", names=names)
+    hub.seed_repo("uoft-cs/cifar10", "dataset", pictures)
+    net = trained_original(tmp_path / "net", names=names)
+    hub.seed_repo("edadaltocg/resnet18_cifar10", "model", net)
+    (python,) = [code for code in blocks("python") if "without-automobile" in code]
+    assert len(HUB) == 3 and all(line.startswith("suli ") for line in HUB)
+    said = [
+        subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        for command in (
+            *(["-m", "suli_plugin", *line.split()[1:]] for line in HUB),
+            ["-c", python + "assert model.training is False"],
+        )
+    ]
+    assert [done.returncode for done in said] == [0] * 4, [done.stderr for done in said]
+    assert "samples, all of class automobile, of uoft-cs/cifar10 with suli" in said[0].stderr
+    assert "differs" not in said[1].stdout and "not checked" not in said[1].stdout
+    assert "unlearning.json" in hub.repo("model", "you/resnet18-without-automobile").files()
 
 
 def test_the_python_lines_unlearn_a_model():

@@ -12,7 +12,8 @@ from small_images import own_cache  # noqa: F401  # an autouse fixture
 from benchmark_adapters.base_data import load_base
 from benchmark_adapters.checkpoints import CheckpointConfig, save_checkpoint
 from benchmark_adapters.decoded_images import image_set
-from benchmark_adapters.deletion_data import DataOptions, load_deletion_data
+from benchmark_adapters.deletion_data import load_deletion_data
+from benchmark_adapters.deletion_options import DataOptions
 from benchmark_adapters.deletion_request import make_request
 from benchmark_adapters.originals import load_original
 from benchmark_adapters.receipt import read_receipt
