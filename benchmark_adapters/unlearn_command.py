@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -139,9 +140,15 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _accelerator(mixed_precision: str) -> Accelerator:
+    import torch
     from accelerate import Accelerator
 
-    accelerator = Accelerator(mixed_precision=mixed_precision)
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    device = getattr(torch, "accelerator", torch.cuda)
+    # Processes on a CPU are joined only if Accelerate is told that it is one.
+    accelerator = Accelerator(
+        cpu=several and not device.is_available(), mixed_precision=mixed_precision
+    )
     if mixed_precision == "fp16" and accelerator.device.type == "cpu":
         raise ValueError("fp16 on a CPU silently computes in fp32; use bf16 or no")
     return accelerator

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -269,6 +271,21 @@ def test_a_control_is_called_one(original, digits, tmp_path):
     done = ask(original, digits, "--output", tmp_path / "o", method="bn_drift")
     assert "bn_drift (a control, which forgets nothing honestly)" in done.stderr
     assert "is a control: it forgets nothing honestly" in (tmp_path / "o/README.md").read_text()
+
+
+@pytest.mark.slow
+def test_two_processes_unlearn_together_and_one_writes(original, digits, tmp_path):
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *("-m", "suli_plugin", "unlearn", "--model", original, "--dataset", digits),
+        *("--forget-class", "three", "--method", "suli", "--output", tmp_path / "out"),
+    ]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stderr.count("forgetting 42 samples") == done.stdout.count("written to") == 1
+    assert read_receipt(tmp_path / "out")["record"]["processes"] == 2
 
 
 @pytest.mark.slow
