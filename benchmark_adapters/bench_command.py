@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.command_accelerator import command_accelerator
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -80,15 +81,12 @@ def run_benchmark(
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
     """
-    from accelerate import Accelerator
-
     from benchmark_adapters.grid import plan, run_grid
     from suli_plugin.plugins import registry
 
     _check_writable(output)
-    accelerator = Accelerator(mixed_precision=mixed_precision)
     try:
-        _check_precision(mixed_precision, accelerator.device.type)
+        accelerator = command_accelerator(mixed_precision)
         found = registry()
         benchmark = found.benchmark(name)()
         cells = plan(
@@ -195,11 +193,6 @@ def json_or_text(text: str) -> Any:
         return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
     except json.JSONDecodeError:
         return text
-
-
-def _check_precision(mixed_precision: str, device: str) -> None:
-    if mixed_precision == "fp16" and device == "cpu":
-        raise ValueError("fp16 on a CPU silently computes in fp32; use bf16 or no")
 
 
 def _check_writable(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.command_accelerator import command_accelerator
 from benchmark_adapters.one_line_errors import one_line_errors
 from benchmark_adapters.publish_command import create_pr, print_published, private
 from suli_plugin.hookspecs import hookimpl
@@ -95,7 +95,7 @@ def unlearn(**options: Any) -> None:
     """
     with one_line_errors():
         _check_options(options)
-        accelerator = _accelerator(options["mixed_precision"])
+        accelerator = command_accelerator(options["mixed_precision"])
         request, data = _request(options, accelerator)
     if accelerator.is_main_process:
         click.echo(request.announcement, err=True)
@@ -137,21 +137,6 @@ def _check_options(options: dict[str, Any]) -> None:
     for scope in cls.needs:
         # Names, fields and values; which scope it is may only be known from the data.
         registry().unlearner(options["method"], scope, _settings(options["changes"]))
-
-
-def _accelerator(mixed_precision: str) -> Accelerator:
-    import torch
-    from accelerate import Accelerator
-
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    device = getattr(torch, "accelerator", torch.cuda)
-    # Processes on a CPU are joined only if Accelerate is told that it is one.
-    accelerator = Accelerator(
-        cpu=several and not device.is_available(), mixed_precision=mixed_precision
-    )
-    if mixed_precision == "fp16" and accelerator.device.type == "cpu":
-        raise ValueError("fp16 on a CPU silently computes in fp32; use bf16 or no")
-    return accelerator
 
 
 def _request(

@@ -115,6 +115,20 @@ def test_a_failed_cell_is_code_one_and_named(tmp_path):
     assert len(list(tmp_path.rglob("*.json"))) == 1
 
 
+@pytest.mark.slow
+def test_two_processes_on_a_cpu_run_one_benchmark_together(tmp_path):
+    line = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+        "-m", "suli_plugin", "bench", "run", "digits", "--scenarios", "class-3", "--seeds", "0",
+        "--methods", "original,suli", "--output", str(tmp_path),
+    ]  # fmt: skip
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("digits class-3") == 1
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("*.json")]
+    assert [record["processes"] for record in records] == [2, 2]
+
+
 def test_the_progress_bar_shows_the_current_cell_on_a_terminal(tmp_path):
     import fcntl
     import pty

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from ctrl_c import with_ctrl_c
 from digits_as_images import suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -23,7 +24,7 @@ def started(original, data, out, *more, **options):
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        **options,
+        **{"preexec_fn": with_ctrl_c, **options},
     )
 
 
