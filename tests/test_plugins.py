@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,8 +130,10 @@ def test_plugins_can_be_blocked_by_name(install, monkeypatch):
 @pytest.mark.slow
 def test_a_whole_third_party_plugin_is_built_installed_found_and_conforms(tmp_path):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    wheels, site = tmp_path / "wheels", tmp_path / "site"
-    build = [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, EXAMPLE]
+    wheels, site, source = tmp_path / "wheels", tmp_path / "site", tmp_path / "source"
+    # A build leaves its own folders beside the source.
+    shutil.copytree(EXAMPLE, source)
+    build = [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, source]
     subprocess.run(build, check=True, cwd=tmp_path)
     wheel = next(wheels.glob("*.whl"))
     subprocess.run([*pip, "install", "-q", "--no-deps", "--target", site, wheel], check=True)
