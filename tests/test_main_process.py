@@ -35,6 +35,7 @@ TWO = """
         said.append(type(error).__name__)
     with open(f"{sys.argv[1]}/{rank}", "w") as file:
         file.write("\\n".join(said))
+    accelerator.end_training()
 """
 
 
