@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.command_accelerator import command_accelerator
+from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from benchmark_adapters.grid import Cell, Outcome
     from suli_plugin.benchmark import Benchmark
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @hookimpl

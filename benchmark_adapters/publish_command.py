@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
+from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from benchmark_adapters.publish import Published
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 private = click.option("--private", is_flag=True, help="Make the repository private, if new.")
 create_pr = click.option("--create-pr", is_flag=True, help="Open a pull request, don't commit.")
 

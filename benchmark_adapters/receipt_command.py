@@ -10,9 +10,8 @@ from pathlib import Path
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
+from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @hookimpl

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
+from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from benchmark_adapters.base_data import BaseData
     from benchmark_adapters.splits import Recipe, Reference
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @hookimpl

@@ -15,6 +15,7 @@ import click
 from benchmark_adapters.command_accelerator import command_accelerator
 from benchmark_adapters.one_line_errors import one_line_errors
 from benchmark_adapters.publish_command import create_pr, print_published, private
+from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from benchmark_adapters.deletion_request import DeletionRequest
     from benchmark_adapters.publish import Published
     from suli_plugin.training import HistoryEntry, Progress
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @hookimpl

@@ -19,7 +19,7 @@ class Session(Trainer):
     """A request as a method sees it. Asking for a resource that was not declared raises.
 
     method: the unlearner's name, for messages. scope, forget_classes: of the request.
-    granted: the declared resources; image sets carry their kind. channels: the trainer's.
+    granted: the declared resources; image sets carry their kind.
     notes: what a method found out and a reader of its result should know, JSON-able.
     """
 

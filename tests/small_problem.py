@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from benchmark_adapters.benchmarks.digits import digits_parts
-from suli_plugin import ForgetRequest, ImageSet
+from suli_plugin import ForgetRequest
 
 
 def convnet(*, dropout=0.0, batch_norm=True, seed=0):
@@ -45,7 +45,7 @@ def trained_convnet(**options):
     return copy.deepcopy(_TRAINED[key])
 
 
-def request(scope, *, count=70, label=3, kind=ImageSet):
+def request(scope, *, count=70, label=3):
     """A request with every resource: class `label`, or `count` samples, of the digits."""
     parts = digits_parts()
     mask = parts.train.labels == label
