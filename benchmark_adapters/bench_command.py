@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.benchmark_options import benchmark_options, made_benchmark
 from benchmark_adapters.command_accelerator import command_accelerator
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
@@ -51,6 +52,7 @@ def list_benchmarks(as_json: bool) -> None:
 
 @bench.command("run")
 @click.argument("name")
+@benchmark_options
 @click.option("--methods", metavar="LIST", help="Methods, METHOD or METHOD@PRESET; globs work.")
 @click.option("--scenarios", metavar="LIST", help="Scenarios, class-3 or instance-64; globs work.")
 @click.option("--seeds", metavar="LIST", default="0,1,2", show_default=True, help="Seeds.")
@@ -62,15 +64,23 @@ def list_benchmarks(as_json: bool) -> None:
     "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
     help="Folder for the records; what is there already is not run again.",
 )  # fmt: skip
+@click.option(
+    "--evidence/--no-evidence", default=True, show_default=True,
+    help="Keep each unlearned model and its logits, for reports and leaderboards.",
+)  # fmt: skip
 @as_json
 def run_benchmark(
     name: str,
+    data: str | None,
+    original: str | None,
+    retain_scored: int | None,
     methods: str | None,
     scenarios: str | None,
     seeds: str,
     changes: Sequence[str],
     mixed_precision: str,
     output: Path,
+    evidence: bool,
     as_json: bool,
 ) -> None:
     """Run the benchmark NAME, print a table for each scenario, write one record a cell.
@@ -79,6 +89,7 @@ def run_benchmark(
     suli bench run digits
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
+    suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     """
     from benchmark_adapters.grid import plan, run_grid
     from suli_plugin.plugins import registry
@@ -87,7 +98,10 @@ def run_benchmark(
     try:
         accelerator = command_accelerator(mixed_precision)
         found = registry()
-        benchmark = found.benchmark(name)()
+        benchmark = made_benchmark(
+            found.benchmark(name),
+            {"data": data, "original": original, "retain_scored": retain_scored},
+        )
         cells = plan(
             benchmark,
             found,
@@ -100,7 +114,9 @@ def run_benchmark(
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     with _Progress(len(cells), shown=accelerator.is_main_process) as progress:
-        outcome = run_grid(cells, benchmark, found, output, accelerator, progress=progress)
+        outcome = run_grid(
+            cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence
+        )
     if accelerator.is_main_process:
         _report(outcome, output / benchmark.name, as_json)
     sys.exit(1 if outcome.failed else 0)

@@ -15,7 +15,7 @@ from benchmark_adapters.deletion_data import DeletionData
 from benchmark_adapters.originals import LoadedOriginal
 from benchmark_adapters.provenance import state_hash
 from benchmark_adapters.record import canonical, completed
-from benchmark_adapters.run_record import cell_key, run_record
+from benchmark_adapters.run_record import Measured, cell_key, run_record
 from benchmark_adapters.scoring import not_measurable, score
 from suli_plugin.plugins import Origin, Registry
 from suli_plugin.runner import Unlearned, run
@@ -121,9 +121,15 @@ class DeletionRequest:
             scenario=self.scenario,
             label=self.label,
             cell=self._key(original_hash, accelerator),
-            metrics=after,
-            forget_set_hash=data.hashes["forget"],
-            original_hash=original_hash,
+            measured=Measured(
+                after,
+                forget_set_hash=data.hashes["forget"],
+                original_hash=original_hash,
+                case=self._case(original_hash),
+                original={"kind": "published", **original.provenance()},
+                sizes={str(name): len(images) for name, images in data.images.items()},
+                set_hashes={str(name): value for name, value in data.hashes.items()},
+            ),
         )
         return Fulfilled(unlearned, before, record)
 
@@ -134,7 +140,6 @@ class DeletionRequest:
         return score(model, self.data, accelerator, seed=self.seed, attack=attack)
 
     def _key(self, original_hash: str, accelerator: Accelerator) -> str:
-        case = canonical([original_hash, dict(self.data.hashes), list(self.data.forget_classes)])
         return cell_key(
             self.unlearner,
             self.origin,
@@ -143,8 +148,12 @@ class DeletionRequest:
             scenario=self.scenario,
             label=self.label,
             seed=self.seed,
-            case=hashlib.sha256(case.encode()).hexdigest(),
+            case=self._case(original_hash),
         )
+
+    def _case(self, original_hash: str) -> str:
+        made_of = [original_hash, dict(self.data.hashes), list(self.data.forget_classes)]
+        return hashlib.sha256(canonical(made_of).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from benchmark_adapters.provenance import state_hash
+from benchmark_adapters.evidence import write_evidence
 from benchmark_adapters.record import read_record, write_record
 from benchmark_adapters.run_record import cell_key, run_record
-from benchmark_adapters.scoring import score
-from suli_plugin.benchmark import Benchmark, Case, scope_of
+from benchmark_adapters.scored_case import (
+    RETRAIN,
+    ScoredCase,
+    StoredRetrained,
+    find_retrained,
+)
+from suli_plugin.benchmark import Benchmark, scope_of
 from suli_plugin.plugins import Registry
-from suli_plugin.runner import Unlearned, run
+from suli_plugin.runner import run
 from suli_plugin.unlearner import Unlearner
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One method on one scenario under one seed. key: a hash of all that decides its result."""
+    """One method on one scenario under one seed.
+
+    key: a hash of all that decides its result. case: one of the original and the data.
+    """
 
     benchmark: str
     scenario: str
@@ -30,6 +38,7 @@ class Cell:
     unlearner: Unlearner
     seed: int
     key: str
+    case: str
 
     def __str__(self) -> str:
         return f"{self.scenario} {self.label} seed {self.seed}"
@@ -102,29 +111,33 @@ def run_grid(
     accelerator: Accelerator,
     *,
     progress: Callable[[Cell], None] = lambda cell: None,
+    evidence: bool = True,
 ) -> Outcome:
     """Run the cells that have no whole record yet; the main process writes.
 
-    A cell that raises is named in the outcome and the others are run. progress: called before
-    each cell.
+    Retrain comes first in each case, so that the others are compared with it. A cell that raises
+    is named in the outcome and the others are run. progress: called before each cell. evidence:
+    keep weights and logits beside each record.
     """
     done: dict[Cell, dict[str, Any]] = {}
     outcome = Outcome()
     # Cells of one case follow one another, so that each case is made once.
     for (scenario, seed), group in _by_case(cells):
-        missing = [cell for cell in group if not _reuse(cell, folder, done)]
-        case = None
+        scored: ScoredCase | None = None
         for cell in group:
             progress(cell)
-            if cell not in missing:
+            retrained = find_retrained(folder, cell.benchmark, scenario, seed, cell.case)
+            if _reuse(cell, folder, done, retrained):
                 outcome.reused += 1
                 continue
             try:
-                case = case or benchmark.case(scenario, seed)
-                done[cell] = _run_cell(cell, case, registry, accelerator)
+                scored = scored or ScoredCase(benchmark, scenario, seed, accelerator)
+                scored.compare_with(retrained)
+                record = _run_cell(cell, scored, registry, cell.path(folder) if evidence else None)
                 if accelerator.is_main_process:
-                    write_record(cell.path(folder), done[cell])
-                    done[cell] = read_record(cell.path(folder))
+                    write_record(cell.path(folder), record)
+                    record = read_record(cell.path(folder))
+                done[cell] = record
             except Exception as error:
                 # A stranger's method may raise anything; the rest of the grid goes on.
                 outcome.failed.append((cell, f"{type(error).__name__}: {error}"))
@@ -165,6 +178,7 @@ def _cell(
     seed: int,
     accelerator: Accelerator,
 ) -> Cell:
+    case = benchmark.fingerprint(scenario, seed)
     key = cell_key(
         unlearner,
         registry.origins[unlearner.name],
@@ -173,43 +187,47 @@ def _cell(
         scenario=scenario,
         label=label,
         seed=seed,
-        case=benchmark.fingerprint(scenario, seed),
+        case=case,
     )
-    return Cell(benchmark.name, scenario, label, unlearner, seed, key)
+    return Cell(benchmark.name, scenario, label, unlearner, seed, key, case)
 
 
 def _by_case(cells: Sequence[Cell]) -> Iterator[tuple[tuple[str, int], list[Cell]]]:
     groups: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.scenario, cell.seed), []).append(cell)
-    yield from groups.items()
+    for case, group in groups.items():
+        yield case, sorted(group, key=lambda cell: cell.label != RETRAIN)
 
 
-def _reuse(cell: Cell, folder: Path, done: dict[Cell, dict[str, Any]]) -> bool:
-    """Take the cell's record if it is there, whole and of this very cell."""
+def _reuse(
+    cell: Cell, folder: Path, done: dict[Cell, dict[str, Any]], retrained: StoredRetrained | None
+) -> bool:
+    """Take the cell's record if it is there, whole, of this very cell, and rightly compared."""
     try:
         record = read_record(cell.path(folder))
     except ValueError:
         return False
     if record["cell"] != cell.key:
         return False
+    if retrained is not None and record["compared_with"] != retrained.hash:
+        return False
     done[cell] = record
     return True
 
 
 def _run_cell(
-    cell: Cell, case: Case, registry: Registry, accelerator: Accelerator
+    cell: Cell, scored: ScoredCase, registry: Registry, path: Path | None
 ) -> dict[str, Any]:
+    """path: of the record that evidence is to lie beside, None for none."""
+    case, accelerator = scored.case, scored.accelerator
     unlearned = run(
         cell.unlearner, case.original, case.request, accelerator=accelerator, seed=cell.seed
     )
-    metrics = score(unlearned.model, case, accelerator, seed=cell.seed)
-    return _record(cell, case, unlearned, metrics, registry)
-
-
-def _record(
-    cell: Cell, case: Case, unlearned: Unlearned, metrics: dict[str, float], registry: Registry
-) -> dict[str, Any]:
+    measured = scored.measure(unlearned.model, cell.case, is_retrained=cell.label == RETRAIN)
+    if path is not None and accelerator.is_main_process:
+        kept = write_evidence(path.with_suffix(""), unlearned.model, scored.logits)
+        measured = replace(measured, evidence=kept)
     return run_record(
         unlearned,
         registry.origins[cell.unlearner.name],
@@ -217,7 +235,5 @@ def _record(
         scenario=cell.scenario,
         label=cell.label,
         cell=cell.key,
-        metrics=metrics,
-        forget_set_hash=case.forget.content_hash(),
-        original_hash=state_hash(case.original),
+        measured=measured,
     )

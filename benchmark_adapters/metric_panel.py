@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,6 @@ from benchmark_adapters.metrics.activation_distance import activation_distance
 from benchmark_adapters.metrics.average_gap import SalunScores, average_gap, unlearning_accuracy
 from benchmark_adapters.metrics.js_divergence import js_divergence
 from benchmark_adapters.metrics.linear_probe import linear_probe
-from benchmark_adapters.metrics.membership_inference import MembershipInference
 from benchmark_adapters.metrics.mia_efficacy import entropy_membership, mia_efficacy
 from benchmark_adapters.metrics.probabilities import probabilities, true_class_confidence
 from benchmark_adapters.metrics.relearn_time import RelearnTime, anamnesis_index, relearn_time
@@ -30,20 +29,24 @@ from suli_plugin.randomness import seeded
 
 @dataclass(frozen=True)
 class Observed:
-    """One model's predictions of the sets of a case, one pass each."""
+    """One model's predictions of the scored sets of a case, one pass each."""
 
     forget: Predictions
     retain: Predictions
     test: Predictions
+    reference: Predictions
 
 
 @dataclass(frozen=True)
-class RetrainedScores:
-    """What the retrained model shows; relearn is None where relearning is left out."""
+class Retrained:
+    """What the retrained model shows; relearn is None where relearning is left out.
 
-    forget: Predictions
-    salun: SalunScores
+    hash: of its weights, which a record names as what it was compared with.
+    """
+
+    seen: Observed
     relearn: RelearnTime | None
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -51,90 +54,115 @@ class Yardstick:
     """What every model of one case and seed is compared with, measured once.
 
     untrained: a fixed random network's predictions of the forget set. original_accuracy: the
-    original's on the images that relearning watches. retrained: None without that model.
+    original's on the images that relearning watches. retrained: None where there is no such model.
     """
 
     seed: int
     relearn_updates: int
     untrained: Predictions
     original_accuracy: float
-    retrained: RetrainedScores | None
+    retrained: Retrained | None = None
 
 
 def yardstick(
-    case: Case,
-    accelerator: Accelerator,
-    *,
-    seed: int,
-    retrained: nn.Module | None = None,
-    relearn_updates: int = 100,
+    case: Case, accelerator: Accelerator, *, seed: int, relearn_updates: int = 100
 ) -> Yardstick:
-    """Measure what `panel` compares the models of this case with.
+    """Measure what `panel` compares the models of this case with; Retrain may be added to it.
 
-    retrained: trained without the forget set, on the accelerator's device, as the panel's models.
     seed: of every draw in the panel. relearn_updates: mini-batches at most; 0 leaves it out.
     """
     with seeded(seed, accelerator.device):
-        untrained = evaluate(case.fresh_model().to(accelerator.device), case.forget, accelerator)
-    watching = copy.deepcopy(case.original).to(accelerator.device)
-    original = evaluate(watching, _watched(case), accelerator).accuracy()
-    alone = Yardstick(seed, relearn_updates, untrained, original, None)
-    if retrained is None:
-        return alone
-    seen = _observe(retrained, case, accelerator)
-    relearn = _relearn(retrained, case, accelerator, alone)
-    scores = RetrainedScores(seen.forget, _salun(seen, case, seed), relearn)
-    return dataclasses.replace(alone, retrained=scores)
+        fresh = case.fresh_model().to(accelerator.device)
+        untrained = evaluate(fresh, case.forget, accelerator, channels_last=True)
+    original = copy.deepcopy(case.original).to(accelerator.device)
+    watched = evaluate(original, _watched(case), accelerator, channels_last=True)
+    return Yardstick(seed, relearn_updates, untrained, watched.accuracy())
+
+
+def observe(model: nn.Module, case: Case, accelerator: Accelerator) -> Observed:
+    """One float32 pass over each scored set; class-wise the features are kept for the probe.
+
+    Channels last in memory, which is faster on a CPU and rounds in another order.
+    """
+
+    def predict(images: ImageSet, *, features: bool = bool(case.forget_classes)) -> Predictions:
+        return evaluate(model, images, accelerator, features=features, channels_last=True)
+
+    return Observed(
+        predict(case.forget),
+        predict(case.scored_retain),
+        predict(case.test),
+        predict(case.reference, features=False),
+    )
 
 
 def panel(
-    model: nn.Module, case: Case, accelerator: Accelerator, against: Yardstick
+    model: nn.Module, seen: Observed, case: Case, accelerator: Accelerator, against: Yardstick
 ) -> dict[str, float]:
-    """Every metric that needs this model and the yardstick alone: those of `score`, and more.
+    """Every metric of a model: those of its logits, of its features, and of relearning.
 
-    All are fractions in [0, 1] but `activation_distance` (L2, at most sqrt 2), `relearn_updates`
-    (mini-batches of the forget set; `relearn_reached` is 0 if they ran out) and
-    `anamnesis_index` (left out where it is undefined). Class-wise, `linear_probe_*` are added;
-    with a retrained model the distances to it on the forget set, `average_gap` and `tow`. JS
-    divergence and ZRF are in base 2.
+    seen: what `observe` found with it. To those of `logit_metrics` are added `zrf` and, with
+    relearning, `relearn_updates` (mini-batches of the forget set; `relearn_reached` is 0 if they
+    ran out) and `anamnesis_index` (left out where it is undefined); class-wise `linear_probe_*`.
     """
-    seen = _observe(model, case, accelerator, features=bool(case.forget_classes))
-    attack = loss_attack(seen.forget, seen.test, case.forget_classes, seed=against.seed)
-    salun = _salun(seen, case, against.seed)
-    entropies = (p.entropies() for p in (seen.forget, seen.retain, _unseen_of_retain(seen, case)))
+    retrained = against.retrained
+    untrained = probabilities(against.untrained.logits)
     return {
-        **_scores(seen, case, attack),
+        **logit_metrics(seen, case.forget_classes, seed=against.seed),
+        **(compared(seen, case.forget_classes, retrained.seen, against.seed) if retrained else {}),
+        "zrf": zrf(probabilities(seen.forget.logits), untrained),
+        **_probe(seen, case.forget_classes, against.seed),
+        **_relearning(_relearn(model, case, accelerator, against), retrained),
+    }
+
+
+def logit_metrics(seen: Observed, classes: Sequence[int], *, seed: int) -> dict[str, float]:
+    """The metrics of one model's logits alone, fractions in [0, 1].
+
+    classes: the forgotten ones; empty for instance-wise.
+    """
+    attack = loss_attack(seen.forget, seen.test, classes, seed=seed)
+    salun = _salun(seen, classes, seed)
+    unseen = _unseen_of_retain(seen, classes)
+    entropies = (p.entropies() for p in (seen.forget, seen.retain, unseen))
+    return {
+        **accuracies(seen.forget, seen.retain, seen.test, classes),
+        "mia_accuracy": attack.accuracy,
+        "mia_auc": attack.auc,
         "mia_deviation": attack.deviation,
-        "reference_accuracy": evaluate(model, case.reference, accelerator).accuracy(),
+        "reference_accuracy": seen.reference.accuracy(),
         "unlearning_accuracy": salun.unlearning_accuracy,
         "mia_efficacy": salun.mia_efficacy,
         "entropy_membership": entropy_membership(*entropies),
-        "zrf": zrf(probabilities(seen.forget.logits), probabilities(against.untrained.logits)),
-        **_probe(seen, case, against.seed),
-        **_distances(seen, salun, against.retrained),
-        **_relearning(_relearn(model, case, accelerator, against), against.retrained),
     }
 
 
-def _observe(
-    model: nn.Module, case: Case, accelerator: Accelerator, *, features: bool = False
-) -> Observed:
-    def predict(images: ImageSet) -> Predictions:
-        return evaluate(model, images, accelerator, features=features)
+def compared(
+    seen: Observed, classes: Sequence[int], retrained: Observed, seed: int
+) -> dict[str, float]:
+    """The metrics of two models' logits: distances to Retrain on the forget set, and gaps.
 
-    return Observed(predict(case.forget), predict(case.retain), predict(case.test))
-
-
-def _scores(seen: Observed, case: Case, attack: MembershipInference) -> dict[str, float]:
+    `activation_distance` is L2, at most sqrt 2; `js_divergence` is in base 2.
+    """
+    ours, theirs = probabilities(seen.forget.logits), probabilities(retrained.forget.logits)
+    salun, gold = _salun(seen, classes, seed), _salun(retrained, classes, seed)
     return {
-        **accuracies(seen.forget, seen.retain, seen.test, case.forget_classes),
-        "mia_accuracy": attack.accuracy,
-        "mia_auc": attack.auc,
+        "activation_distance": activation_distance(ours, theirs, norm="l2"),
+        "js_divergence": js_divergence(ours, theirs, base=2),
+        "average_gap": average_gap(salun, gold),
+        "tow": tow(_accuracies(salun), _accuracies(gold)),
     }
 
 
-def _salun(seen: Observed, case: Case, seed: int) -> SalunScores:
-    unseen = _unseen_of_retain(seen, case)
+def relearned(metrics: Mapping[str, float]) -> RelearnTime | None:
+    """The relearn time that a panel's metrics hold, None where it was left out."""
+    if "relearn_updates" not in metrics:
+        return None
+    return RelearnTime(int(metrics["relearn_updates"]), bool(metrics["relearn_reached"]))
+
+
+def _salun(seen: Observed, classes: Sequence[int], seed: int) -> SalunScores:
+    unseen = _unseen_of_retain(seen, classes)
     confidences = (
         true_class_confidence(p.logits, p.labels) for p in (seen.forget, seen.retain, unseen)
     )
@@ -146,12 +174,12 @@ def _salun(seen: Observed, case: Case, seed: int) -> SalunScores:
     )
 
 
-def _unseen_of_retain(seen: Observed, case: Case) -> Predictions:
+def _unseen_of_retain(seen: Observed, classes: Sequence[int]) -> Predictions:
     """Test images as the retain set has them: SalUn drops the forgotten classes."""
-    return part(seen.test, ~of_classes(seen.test.labels, case.forget_classes))
+    return part(seen.test, ~of_classes(seen.test.labels, classes))
 
 
-def _probe(seen: Observed, case: Case, seed: int) -> dict[str, float]:
+def _probe(seen: Observed, classes: Sequence[int], seed: int) -> dict[str, float]:
     forget, retain, test = seen.forget.features, seen.retain.features, seen.test.features
     if forget is None or retain is None or test is None:
         return {}
@@ -160,26 +188,12 @@ def _probe(seen: Observed, case: Case, seed: int) -> dict[str, float]:
         torch.cat([seen.forget.labels, seen.retain.labels]),
         test,
         seen.test.labels,
-        case.forget_classes,
+        classes,
         seed=seed,
     )
     return {
         "linear_probe_forget_accuracy": found.forget_accuracy,
         "linear_probe_retain_accuracy": found.retain_accuracy,
-    }
-
-
-def _distances(
-    seen: Observed, salun: SalunScores, retrained: RetrainedScores | None
-) -> dict[str, float]:
-    if retrained is None:
-        return {}
-    ours, theirs = probabilities(seen.forget.logits), probabilities(retrained.forget.logits)
-    return {
-        "activation_distance": activation_distance(ours, theirs, norm="l2"),
-        "js_divergence": js_divergence(ours, theirs, base=2),
-        "average_gap": average_gap(salun, retrained.salun),
-        "tow": tow(_accuracies(salun), _accuracies(retrained.salun)),
     }
 
 
@@ -210,7 +224,7 @@ def _relearn(
     )
 
 
-def _relearning(time: RelearnTime | None, retrained: RetrainedScores | None) -> dict[str, float]:
+def _relearning(time: RelearnTime | None, retrained: Retrained | None) -> dict[str, float]:
     if time is None:
         return {}
     scores = {"relearn_updates": float(time.updates), "relearn_reached": float(time.reached)}

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KEYS = {
     "schema_version": int,
     "benchmark": str,
@@ -22,6 +22,11 @@ KEYS = {
     "seconds": dict,
     "passes": dict,
     "scope": str,
+    "case": str,
+    "original": dict,
+    "options": dict,
+    "sizes": dict,
+    "set_hashes": dict,
     "stop_reason": str,
     "history": list,
     "precision": str,
@@ -37,6 +42,12 @@ KEYS = {
     "command": str,
     "created": str,
     "digest": str,
+}
+# The largest value of the metrics that are no fraction.
+LIMITS = {
+    "activation_distance": math.sqrt(2) + 1e-6,
+    "relearn_updates": math.inf,
+    "anamnesis_index": math.inf,
 }
 
 
@@ -94,7 +105,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def check_record(record: Any) -> None:
-    """Raise ValueError for a missing key, a wrong type, a metric outside [0, 1], a wrong digest."""
+    """Raise ValueError for a missing key, a wrong type, a metric out of range, a wrong digest."""
     if not isinstance(record, dict):
         raise ValueError(f"expected an object, got {type(record).__name__}")
     for key, kind in KEYS.items():
@@ -103,7 +114,10 @@ def check_record(record: Any) -> None:
     if record["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"schema version {record['schema_version']}, expected {SCHEMA_VERSION}")
     for name, value in record["metrics"].items():
-        if not isinstance(value, (int, float)) or not 0 <= value <= 1 or math.isnan(value):
-            raise ValueError(f"metric {name!r} must be a fraction in [0, 1], got {value!r}")
+        limit = LIMITS.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"metric {name!r} must be a number, got {value!r:.60}")
+        if not (math.isfinite(value) and 0 <= value <= limit):
+            raise ValueError(f"metric {name!r} must be in [0, {limit:.4g}], got {value!r}")
     if record["digest"] != digest(record):
         raise ValueError("the digest does not match: the file was cut or altered")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,6 +16,27 @@ from benchmark_adapters.record import canonical
 from suli_plugin.plugins import Origin
 from suli_plugin.runner import Unlearned, device_name
 from suli_plugin.unlearner import Unlearner
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on an unlearned model, and on what.
+
+    original: where the original comes from. options: the benchmark's fields. sizes, set_hashes:
+    of each scored set, by its name. case: a hash of original and data. compared_with: the hash of
+    the retrained model that distances are to. evidence: see `write_evidence`.
+    """
+
+    metrics: Mapping[str, float]
+    forget_set_hash: str
+    original_hash: str
+    case: str
+    original: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    set_hashes: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    compared_with: str | None = None
+    evidence: Mapping[str, Any] | None = None
 
 
 def cell_key(
@@ -52,9 +74,7 @@ def run_record(
     scenario: str,
     label: str,
     cell: str,
-    metrics: Mapping[str, float],
-    forget_set_hash: str,
-    original_hash: str,
+    measured: Measured,
 ) -> dict[str, Any]:
     """A record without its schema version and digest, which `record.completed` adds."""
     return {
@@ -62,10 +82,8 @@ def run_record(
         "scenario": scenario,
         **unlearned.as_dict(),
         "method": label,
-        "metrics": dict(metrics),
+        **dataclasses.asdict(measured),
         "cell": cell,
-        "forget_set_hash": forget_set_hash,
-        "original_hash": original_hash,
         "unlearned_hash": state_hash(unlearned.model),
         "plugin": dataclasses.asdict(origin),
         "control": unlearned.unlearner.control,

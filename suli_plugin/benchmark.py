@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from torch import nn
@@ -21,6 +21,8 @@ class Case:
     original: the model to unlearn from. forget, retain, reference: the parts of the training
     data, and labelled data never trained on. test: images never trained on, for scores only.
     fresh_model: makes an untrained twin. forget_classes: empty for instance-wise.
+    retain_sample: the part of `retain` that is scored, None for all of it. original_source: where
+    the original comes from, JSON-able: its `kind` is `trained` or `published`.
     """
 
     original: nn.Module
@@ -30,6 +32,13 @@ class Case:
     test: ImageSet
     fresh_model: Callable[[], nn.Module]
     forget_classes: tuple[int, ...] = ()
+    retain_sample: ImageSet | None = None
+    original_source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scored_retain(self) -> ImageSet:
+        """What stands for the retain set in every score."""
+        return self.retain if self.retain_sample is None else self.retain_sample
 
     @property
     def request(self) -> ForgetRequest:
@@ -50,7 +59,8 @@ class Benchmark(ABC):
     name: a lower-case identifier. summary: one line. default_scenarios: what runs if none is
     named. all_scenarios: what a glob chooses from. methods: labels (`method` or
     `method@preset`) that run if none is named. settings: hyper-parameters for this benchmark by
-    label, each with where it comes from said beside it.
+    label, each with where it comes from said beside it. relearn_updates: mini-batches that the
+    relearn time may take at most; 0 leaves it out.
     """
 
     name: ClassVar[str]
@@ -59,9 +69,14 @@ class Benchmark(ABC):
     all_scenarios: ClassVar[Sequence[str]]
     methods: ClassVar[Sequence[str]]
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    relearn_updates: ClassVar[int] = 100
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
+
+    def options(self) -> dict[str, Any]:
+        """The fields and their values, JSON-able; `type(self)(**options)` is the same benchmark."""
+        return asdict(self)
 
     @abstractmethod
     def fingerprint(self, scenario: str, seed: int) -> str:

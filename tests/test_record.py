@@ -18,6 +18,7 @@ def record(**changes):
         "history": [], "precision": "no", "processes": 1, "device": "cpu", "hardware": "x",
         "cell": "c", "forget_set_hash": "f", "original_hash": "o", "unlearned_hash": "u",
         "plugin": {}, "versions": {}, "command": "suli", "created": "now",
+        "case": "c", "original": {}, "options": {}, "sizes": {}, "set_hashes": {},
     }  # fmt: skip
     return {**whole, **changes}
 
@@ -25,7 +26,7 @@ def record(**changes):
 def test_a_record_comes_back_with_its_version_and_digest(tmp_path):
     write_record(tmp_path / "a" / "r.json", record())
     back = read_record(tmp_path / "a" / "r.json")
-    assert back["schema_version"] == 1 and len(back["digest"]) == 64
+    assert back["schema_version"] == 2 and len(back["digest"]) == 64
     assert {k: v for k, v in back.items() if k not in ("schema_version", "digest")} == record()
 
 
@@ -49,7 +50,10 @@ def test_one_altered_number_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"metrics": {"forget_accuracy": 99.0}}, r"fraction in \[0, 1\], got 99"),
+        ({"metrics": {"forget_accuracy": 99.0}}, r"in \[0, 1\], got 99"),
+        ({"metrics": {"activation_distance": 1.5}}, r"in \[0, 1.414\], got 1.5"),
+        ({"metrics": {"relearn_updates": -1}}, r"in \[0, inf\], got -1"),
+        ({"metrics": {"zrf": True}}, "must be a number, got True"),
         ({"metrics": {"mia_accuracy": math.nan}}, "JSON compliant"),
         ({"seed": "0"}, "'seed' must be int"),
         ({"command": None}, "'command' must be str"),
@@ -63,8 +67,8 @@ def test_a_broken_record_is_not_written(tmp_path, change, message):
 
 
 def test_a_later_schema_is_refused():
-    with pytest.raises(ValueError, match="schema version 2, expected 1"):
-        check_record({**record(), "schema_version": 2, "digest": "d"})
+    with pytest.raises(ValueError, match="schema version 3, expected 2"):
+        check_record({**record(), "schema_version": 3, "digest": "d"})
 
 
 def test_readers_never_see_a_part_while_others_write(tmp_path):

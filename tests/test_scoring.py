@@ -11,7 +11,13 @@ from small_problem import convnet, request, trained_convnet
 
 from benchmark_adapters.baselines.logit_mask import LogitMask
 from benchmark_adapters.benchmarks.digits import digits_model, digits_parts
-from benchmark_adapters.metric_panel import panel, yardstick
+from benchmark_adapters.metric_panel import (
+    Retrained,
+    observe,
+    panel,
+    relearned,
+    yardstick,
+)
 from benchmark_adapters.scoring import score
 from suli_plugin import run
 from suli_plugin.benchmark import Case
@@ -44,8 +50,12 @@ def case(scope):
 
 def measured(model, scope, retrained=None, **options):
     made, accelerator = case(scope), Accelerator()
-    against = yardstick(made, accelerator, seed=0, retrained=retrained, **options)
-    return panel(model, made, accelerator, against)
+    against = yardstick(made, accelerator, seed=0, **options)
+    if retrained is not None:
+        gold = observe(retrained, made, accelerator)
+        times = relearned(panel(retrained, gold, made, accelerator, against))
+        against = dataclasses.replace(against, retrained=Retrained(gold, times, "hash"))
+    return panel(model, observe(model, made, accelerator), made, accelerator, against)
 
 
 @pytest.mark.parametrize("scope", ["class-wise", "instance-wise"])
@@ -85,7 +95,10 @@ def test_an_untrained_model_has_forgotten_by_zrf_and_the_original_has_not():
     made, accelerator = case("class-wise"), Accelerator()
     against = yardstick(made, accelerator, seed=0, relearn_updates=0)
     torch.manual_seed(0)
-    scores = [panel(m, made, accelerator, against)["zrf"] for m in (convnet(), made.original)]
+    scores = [
+        panel(m, observe(m, made, accelerator), made, accelerator, against)["zrf"]
+        for m in (convnet(), made.original)
+    ]
     assert scores[0] == pytest.approx(1) and scores[1] < 0.9
 
 

@@ -8,7 +8,11 @@ from typing import Any
 
 from suli_plugin.hookspecs import hookimpl
 
-BENCHMARKS = ("benchmark_adapters.benchmarks.digits:Digits",)
+BENCHMARKS = (
+    "benchmark_adapters.benchmarks.digits:Digits",
+    "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet18",
+    "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet20",
+)
 
 
 @hookimpl

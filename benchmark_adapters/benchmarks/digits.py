@@ -93,6 +93,11 @@ class Digits(Benchmark):
             test=parts.test,
             fresh_model=digits_model,
             forget_classes=forget_classes(scenario),
+            original_source={
+                "kind": "trained",
+                "recipe": RECIPE.hyperparameters(),
+                "seed": ORIGINAL_SEED + seed,
+            },
         )
 
 

@@ -1,0 +1,85 @@
+"""`cifar10-resnet18` and `cifar10-resnet20`: the paper's CIFAR-10 settings, and a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from benchmark_adapters.architectures import build_architecture
+from benchmark_adapters.base_data import load_base
+from benchmark_adapters.benchmarks.augmentation import crop_and_flip
+from benchmark_adapters.benchmarks.real_images import Images, RealImages
+from benchmark_adapters.decoded_images import image_set
+
+METHODS = (
+    "original",
+    "retrain",
+    "finetune",
+    "neg_grad",
+    "neg_grad_plus",
+    "random_label",
+    "initial_label",
+    "boundary_shrink",
+    "boundary_expand",
+    "adv",
+    "adv_imp",
+    "delete",
+    "su",
+    "su@official",
+    "suli",
+    "suli@paper",
+    "suli@official",
+    "bn_drift",
+    "logit_mask",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(RealImages):
+    """CIFAR-10 in the layout of `uoft-cs/cifar10`; a subclass names the network."""
+
+    default_scenarios: ClassVar[Sequence[str]] = ("class-1", "instance-64")
+    all_scenarios: ClassVar[Sequence[str]] = (
+        *(f"class-{label}" for label in range(10)),
+        *(f"instance-{count}" for count in (64, 128, 256, 512)),
+    )
+    methods: ClassVar[Sequence[str]] = METHODS
+    relearn_updates: ClassVar[int] = 40
+    mean: ClassVar[tuple[float, ...]] = (0.4914, 0.4822, 0.4465)
+    std: ClassVar[tuple[float, ...]] = (0.2023, 0.1994, 0.2010)
+    architecture: ClassVar[str]
+
+    data: str = "uoft-cs/cifar10"
+
+    def images(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
+        """See `RealImages.images`."""
+        train, test = (load_base(self.data, split=split) for split in ("train", "test"))
+        return Images(
+            image_set(train, mean=mean, std=std, augment=crop_and_flip),
+            image_set(test, mean=mean, std=std),
+        )
+
+    def fresh_model(self) -> nn.Module:
+        """See `RealImages.fresh_model`."""
+        return build_architecture(self.architecture, 10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10ResNet18(Cifar10):
+    """The paper's setting (section 4); the original of `edadaltocg/resnet18_cifar10` fits it."""
+
+    name: ClassVar[str] = "cifar10-resnet18"
+    summary: ClassVar[str] = "CIFAR-10, ResNet-18 with a 3x3 stem (the paper's setting)"
+    architecture: ClassVar[str] = "cifar_resnet18"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10ResNet20(Cifar10):
+    """A network of 0.27 M parameters, which a laptop unlearns for real."""
+
+    name: ClassVar[str] = "cifar10-resnet20"
+    summary: ClassVar[str] = "CIFAR-10, ResNet-20 of 0.27 M parameters (He et al., section 4.2)"
+    architecture: ClassVar[str] = "cifar_resnet20"

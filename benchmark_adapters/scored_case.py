@@ -1,0 +1,132 @@
+"""One case of a benchmark with everything that its models are scored on and compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from benchmark_adapters.evidence import evidence_path, read_logits
+from benchmark_adapters.metric_panel import (
+    Observed,
+    Retrained,
+    Yardstick,
+    compared,
+    observe,
+    panel,
+    relearned,
+    yardstick,
+)
+from benchmark_adapters.metrics.relearn_time import RelearnTime
+from benchmark_adapters.provenance import state_hash
+from benchmark_adapters.record import read_record
+from benchmark_adapters.run_record import Measured
+from suli_plugin.benchmark import Benchmark, Case
+from suli_plugin.evaluation import Predictions
+from suli_plugin.images import ImageSet
+
+RETRAIN = "retrain"
+
+
+@dataclass(frozen=True)
+class StoredRetrained:
+    """A retrained model of an earlier cell: the hash of its weights, its relearn time, logits."""
+
+    hash: str
+    relearn: RelearnTime | None
+    logits: Path
+    sha256: str
+
+
+def find_retrained(
+    folder: Path, benchmark: str, scenario: str, seed: int, case: str
+) -> StoredRetrained | None:
+    """The last record of Retrain on this very case below a run folder whose logits were kept."""
+    found = []
+    for path in (folder / benchmark / scenario / RETRAIN).glob(f"{seed}-*.json"):
+        try:
+            record = read_record(path)
+        except ValueError:
+            continue
+        logits = evidence_path(path, record, "logits")
+        if record["case"] == case and logits is not None:
+            found.append((record["created"], str(path), record, logits))
+    if not found:
+        return None
+    _, _, record, logits = max(found, key=lambda item: item[:2])
+    sha256 = record["evidence"]["logits"]["sha256"]
+    return StoredRetrained(record["unlearned_hash"], relearned(record["metrics"]), logits, sha256)
+
+
+class ScoredCase:
+    """A case, made once for all its cells. logits: of the model measured last, by set."""
+
+    def __init__(
+        self, benchmark: Benchmark, scenario: str, seed: int, accelerator: Accelerator
+    ) -> None:
+        self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
+        self.case: Case = benchmark.case(scenario, seed)
+        self.logits: dict[str, Tensor] = {}
+        self._retrained: Retrained | None = None
+
+    def compare_with(self, stored: StoredRetrained | None) -> None:
+        """Compare what is measured from here on with this retrained model, if there is one."""
+        if stored is None or (self._retrained and self._retrained.hash == stored.hash):
+            return
+        logits = read_logits(stored.logits, stored.sha256)
+        seen = Observed(
+            **{name: Predictions(logits[name], of.labels) for name, of in self.sets.items()}
+        )
+        self._retrained = Retrained(seen, stored.relearn, stored.hash)
+
+    def measure(self, model: nn.Module, case: str, *, is_retrained: bool = False) -> Measured:
+        """The whole panel of a model. case: the fingerprint; is_retrained: others come after."""
+        seen = observe(model, self.case, self.accelerator)
+        self.logits = {name: getattr(seen, name).logits for name in self.sets}
+        against = dataclasses.replace(self._yardstick, retrained=self._retrained)
+        if is_retrained:
+            against = dataclasses.replace(against, retrained=None)
+        metrics = panel(model, seen, self.case, self.accelerator, against)
+        if is_retrained:
+            own = Retrained(seen, relearned(metrics), state_hash(model))
+            self._retrained = own
+            metrics |= compared(seen, self.case.forget_classes, seen, self.seed)
+        return Measured(
+            metrics,
+            forget_set_hash=self._hashes["forget"],
+            original_hash=self._original_hash,
+            case=case,
+            original=self.case.original_source,
+            sizes={name: len(images) for name, images in self.sets.items()},
+            set_hashes=self._hashes,
+            options=self.benchmark.options(),
+            compared_with=self._retrained.hash if self._retrained else None,
+        )
+
+    @cached_property
+    def sets(self) -> dict[str, ImageSet]:
+        """What is scored, by the names that records use."""
+        case = self.case
+        return {
+            "forget": case.forget,
+            "retain": case.scored_retain,
+            "test": case.test,
+            "reference": case.reference,
+        }
+
+    @cached_property
+    def _yardstick(self) -> Yardstick:
+        updates = self.benchmark.relearn_updates
+        return yardstick(self.case, self.accelerator, seed=self.seed, relearn_updates=updates)
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return {name: images.content_hash() for name, images in self.sets.items()}
+
+    @cached_property
+    def _original_hash(self) -> str:
+        return state_hash(self.case.original)
