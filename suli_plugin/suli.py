@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import Self
 
 from suli_plugin.batch_norm import buffers_kept, buffers_moved_twice
@@ -35,20 +35,25 @@ Suppress = Literal["label", "argmax"]
 class SelfUnlearner(ForgetOnly):
     """What SU and SULI share: the adjusted targets, and when to stop.
 
-    epsilon: total probability left to the suppressed classes. temperature: divides the logits of
-    target and student alike. suppress: which class a sample loses instance-wise, its label or the
-    teacher's arg-max; class-wise it loses all forgotten classes.
+    momentum: of SGD, or Adam's first beta. epsilon: total probability left to the suppressed
+    classes. temperature: divides the logits of target and student alike. suppress:
+    which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
+    loses all forgotten classes.
     """
 
     paper: ClassVar[str] = PAPER
 
+    optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = field(default=1e-4, metadata=bounds(at_least=0))
+    momentum: float = field(default=0.9, metadata=bounds(at_least=0, below=1))
     epsilon: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
     temperature: float = field(default=1.0, metadata=bounds(above=0))
     suppress: Suppress = "label"
 
-    def _optimizer(self, parameters: list[nn.Parameter]) -> Adam:
-        return Adam(parameters, lr=self.lr)
+    def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
+        if self.optimizer == "sgd":
+            return SGD(parameters, lr=self.lr, momentum=self.momentum)
+        return Adam(parameters, lr=self.lr, betas=(self.momentum, 0.999))
 
     def _targets(self, logits: Tensor, labels: Tensor, session: Session) -> Tensor:
         """P' of section 3.3 from a teacher's logits (B, K)."""
