@@ -111,7 +111,7 @@ def test_a_failed_cell_is_code_one_and_named(tmp_path):
         "--output", tmp_path,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "failed: class-3 neg_grad seed 0: ValueError" in done.stderr
+    assert "failed: class-3 neg_grad seed 0: Diverged" in done.stderr
     assert len(list(tmp_path.rglob("*.json"))) == 1
 
 
