@@ -1,4 +1,4 @@
-"""`suli bench`: run benchmarks and list them. Imports torch only inside the commands."""
+"""`suli bench`: run benchmarks and list them; tune methods on them. Torch comes in the commands."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmark_adapters.grid_options import (
     listed,
     seed_numbers,
 )
+from benchmark_adapters.tune_command import tune
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 def register_commands(cli: click.Group) -> None:
     """The group `bench`."""
     cli.add_command(bench)
+    bench.add_command(tune)
 
 
 @click.group()

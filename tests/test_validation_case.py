@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from accelerate import Accelerator
+from untouchable_images import Untouchable
 
 from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.joined_images import joined
@@ -13,23 +14,6 @@ from benchmark_adapters.validation_case import validation_case
 from suli_plugin.images import ImageSet
 
 CPU = torch.device("cpu")
-
-
-class Untouchable(ImageSet):
-    """The test set of somebody who is tuning: whatever reads it raises."""
-
-    def __init__(self):
-        super().__init__(torch.utils.data.TensorDataset())
-
-    def __len__(self):
-        raise AssertionError("the test set was counted")
-
-    def pixels(self, positions, device):
-        raise AssertionError("the test set was read")
-
-    @property
-    def labels(self):
-        raise AssertionError("the labels of the test set were read")
 
 
 def made(scenario="class-3", **options):
