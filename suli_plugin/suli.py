@@ -43,7 +43,9 @@ class SelfUnlearner(ForgetOnly):
 
     paper: ClassVar[str] = PAPER
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
-        "lr": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+        "optimizer": ("adam", "sgd"),
+        # Wide enough for both: SGD needs the upper half, Adam the lower.
+        "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
         "batch_norm": BATCH_NORM,
         "temperature": (1.0, 2.0, 4.0),
         "epsilon": (0.0, 0.01, 0.1),
