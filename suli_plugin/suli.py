@@ -6,17 +6,17 @@ Where the paper and its official release differ, the presets `paper` and `offici
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import buffers_kept, buffers_moved_twice
+from suli_plugin.batch_norm import BATCH_NORM, buffers_kept, buffers_moved_twice
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -42,6 +42,14 @@ class SelfUnlearner(ForgetOnly):
     """
 
     paper: ClassVar[str] = PAPER
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "optimizer": ("adam", "sgd"),
+        # Wide enough for both: SGD needs the upper half, Adam the lower.
+        "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        "batch_norm": BATCH_NORM,
+        "temperature": (1.0, 2.0, 4.0),
+        "epsilon": (0.0, 0.01, 0.1),
+    }
 
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = field(default=1e-4, metadata=bounds(at_least=0))
@@ -75,6 +83,10 @@ class SU(SelfUnlearner):
     """Self-Unlearning: fine-tune on the original's adjusted outputs (section 3.3, last part)."""
 
     name: ClassVar[str] = "su"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        **SelfUnlearner.search_space,
+        "batch_size": (64, 256),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))
@@ -134,6 +146,16 @@ class SULI(SelfUnlearner):
 
     name: ClassVar[str] = "suli"
     zero_steps: ClassVar[dict[str, int]] = {"sweeps": 0}
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        **SelfUnlearner.search_space,
+        "n_layers": (1, 2, 5, 10),
+        "layer_size": (32, 128, 500),
+        "teacher": ("current", "original"),
+        "inner_steps": (1, 3, 10),
+        "sweeps": (1, 3, 10),
+        "renew_optimizer": (True, False),
+        "roll_back": (False, True),
+    }
 
     n_layers: int | None = field(default=2, metadata=bounds(at_least=1))
     layer_size: int | None = field(default=None, metadata=bounds(at_least=1))
