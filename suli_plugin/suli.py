@@ -6,6 +6,7 @@ Where the paper and its official release differ, the presets `paper` and `offici
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,13 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import BATCH_NORM, buffers_kept, buffers_moved_twice
+from suli_plugin.batch_norm import (
+    BATCH_NORM,
+    buffers_kept,
+    buffers_moved_twice,
+    evaluation_mode,
+)
+from suli_plugin.distortions import distorted
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -38,7 +45,9 @@ class SelfUnlearner(ForgetOnly):
     momentum: of SGD, or Adam's first beta. epsilon: total probability left to the suppressed
     classes. temperature: divides the logits of target and student alike. suppress:
     which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
-    loses all forgotten classes.
+    loses all forgotten classes. distorted_weight: of a second term of each step, on distorted
+    copies of the same images with the original's adjusted outputs on them as targets; ours, not
+    the papers', which have none (0).
     """
 
     paper: ClassVar[str] = PAPER
@@ -49,6 +58,7 @@ class SelfUnlearner(ForgetOnly):
         "batch_norm": BATCH_NORM,
         "temperature": (1.0, 2.0, 4.0),
         "epsilon": (0.0, 0.01, 0.1),
+        "distorted_weight": (0.0, 1.0),
     }
 
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -57,6 +67,7 @@ class SelfUnlearner(ForgetOnly):
     epsilon: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
     temperature: float = field(default=1.0, metadata=bounds(above=0))
     suppress: Suppress = "label"
+    distorted_weight: float = field(default=0.0, metadata=bounds(at_least=0))
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         if self.optimizer == "sgd":
@@ -95,14 +106,17 @@ class SU(SelfUnlearner):
         """See `Unlearner.unlearn`."""
         before = session.predict(model, session.forget)
         # The frozen original is the teacher, so its outputs are needed only once.
-        targets = self._original_teacher(before, session)
-
-        def loss(logits: Tensor, batch: Batch) -> Tensor:
-            return self._loss(targets[batch.positions.to(targets.device)], logits)
-
+        teacher = _OriginalTeacher(self, before, session)
+        views = DistortedViews(self, model, session)
+        rounds = (
+            Round([[teacher.term(p), *views.terms(p)] for p in batches])
+            for batches in (
+                session.shuffled(session.forget, self.batch_size) for _ in range(self.epochs)
+            )
+        )
         session.train(
             model,
-            session.epochs(session.forget, loss, epochs=self.epochs, batch_size=self.batch_size),
+            rounds,
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
@@ -179,12 +193,13 @@ class SULI(SelfUnlearner):
         """See `Unlearner.unlearn`."""
         # One pass gives the entropies (line 3), the teacher's outputs and the first stop check.
         before = session.predict(model, session.forget)
+        views = DistortedViews(self, model, session)
         layers = entropy_layers(
             before.entropies(), n_layers=self.n_layers, layer_size=self.layer_size
         )
         session.train(
             model,
-            self._visits(layers, self._teacher(model, before, session), session),
+            self._visits(layers, self._teacher(model, before, session), views, session),
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
@@ -194,14 +209,21 @@ class SULI(SelfUnlearner):
         return model
 
     def _visits(
-        self, layers: list[Tensor], teacher: _OriginalTeacher | _CurrentTeacher, session: Session
+        self,
+        layers: list[Tensor],
+        teacher: _OriginalTeacher | _CurrentTeacher,
+        views: DistortedViews,
+        session: Session,
     ) -> Iterator[Round]:
         """Lines 6 to 14, sweep after sweep."""
         for visit in range(self.sweeps * len(layers)):
             layer = visit % len(layers)
             batches = layers[layer].split(self.batch_size or len(session.forget))
-            terms = [teacher.term(positions, first_layer=visit == 0) for positions in batches]
-            yield Round([[term] for _ in range(self.inner_steps) for term in terms], layer)
+            steps = [
+                [teacher.term(positions, first_layer=visit == 0), *views.terms(positions)]
+                for positions in batches
+            ]
+            yield Round(steps * self.inner_steps, layer)
 
     def _teacher(
         self, model: nn.Module, before: Predictions, session: Session
@@ -258,16 +280,56 @@ def entropy_layers(
 class _OriginalTeacher:
     """Targets from the original model, computed once for all visits."""
 
-    def __init__(self, suli: SULI, before: Predictions, session: Session) -> None:
+    def __init__(self, suli: SelfUnlearner, before: Predictions, session: Session) -> None:
         self.suli, self.session = suli, session
         self.targets = suli._original_teacher(before, session)
 
-    def term(self, positions: Tensor, *, first_layer: bool) -> Term:
+    def term(self, positions: Tensor, *, first_layer: bool = False) -> Term:
         return Term(self.session.forget, positions, self._loss)
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
         targets = self.targets[batch.positions.to(self.targets.device)]
         return self.suli._loss(targets, logits)
+
+
+class DistortedViews:
+    """The second term of a step: distorted copies, and what the original makes of them."""
+
+    def __init__(self, method: SelfUnlearner, model: nn.Module, session: Session) -> None:
+        self.method, self.session = method, session
+        self.images = session.forget
+        self.original: nn.Module | None = None
+        if method.distorted_weight > 0:
+            self.original = copy.deepcopy(model)
+            self.images = session.forget.subset(torch.arange(len(session.forget)))
+            self.images.augment = distorted
+
+    def terms(self, positions: Tensor) -> list[Term]:
+        """The term for these positions; none if its weight is 0."""
+        if self.original is None:
+            return []
+        view = _View(self, self.original)
+        weight = self.method.distorted_weight
+        return [Term(self.images, positions, view.loss, weight=weight, around=view.around)]
+
+
+class _View:
+    """One batch of distorted images; the original's outputs are made anew with each draw."""
+
+    def __init__(self, views: DistortedViews, original: nn.Module) -> None:
+        self.views, self.original = views, original
+
+    @contextmanager
+    def around(self, batch: Batch) -> Iterator[None]:
+        session = self.views.session
+        with evaluation_mode(self.original):
+            logits = session.forward(self.original, batch)
+        session.passes.forward["forget"] += len(batch.positions)
+        self.targets = self.views.method._targets(logits, batch.labels, session)
+        yield
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return self.views.method._loss(self.targets, logits)
 
 
 class _CurrentTeacher:
