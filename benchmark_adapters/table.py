@@ -48,6 +48,14 @@ def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | N
     return mean(abs(record["metrics"][name] - other["metrics"][name]) for name in names)
 
 
+def with_deviation(values: Sequence[float], decimals: int) -> str:
+    """Mean, and ± standard deviation if there are several values; a dash if there is none."""
+    if not values:
+        return "-"
+    spread = f" ± {stdev(values):.{decimals}f}" if len(values) > 1 else ""
+    return f"{mean(values):.{decimals}f}{spread}"
+
+
 def scenario_tables(records: Sequence[Record]) -> str:
     """All scenarios' tables, as text."""
     scenarios = dict.fromkeys(record["scenario"] for record in records)
@@ -133,7 +141,7 @@ def _table(scenario: str, records: Sequence[Record]) -> str:
     ordered = [row for row in rows if not row.control] + [row for row in rows if row.control]
     cells = [["method", *(column.title for column in columns)]]
     cells += [
-        [row.label, *(_cell(row, index, column) for index, column in enumerate(columns))]
+        [row.label, *(table_cell(row, index, column) for index, column in enumerate(columns))]
         for row in ordered
     ]
     lines = aligned_lines(cells)
@@ -143,10 +151,11 @@ def _table(scenario: str, records: Sequence[Record]) -> str:
         if row.control and "controls" not in body[-1] and not any("controls" in b for b in body):
             body.append("controls, which forget nothing:")
         body.append(line)
-    return "\n".join([_title(scenario, records), rule, *body, rule])
+    return "\n".join([table_title(scenario, records), rule, *body, rule])
 
 
-def _title(scenario: str, records: Sequence[Record]) -> str:
+def table_title(scenario: str, records: Sequence[Record]) -> str:
+    """What a scenario's table shows, in one line."""
     seeds = sorted({record["seed"] for record in records})
     first = records[0]
     return (
@@ -155,12 +164,12 @@ def _title(scenario: str, records: Sequence[Record]) -> str:
     )
 
 
-def _cell(row: Row, index: int, column: Column) -> str:
+def table_cell(row: Row, index: int, column: Column) -> str:
+    """Mean ± deviation in the column's unit, `*` behind a best value; a dash without a value."""
     values = [value * column.scale for value in row.values[index] if value is not None]
     if not values:
         return "-"
-    spread = f" ± {stdev(values):.{column.decimals}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{column.decimals}f}{spread}{'*' if index in row.best else ' '}"
+    return f"{with_deviation(values, column.decimals)}{'*' if index in row.best else ' '}"
 
 
 def aligned_lines(cells: Sequence[Sequence[str]]) -> list[str]:
