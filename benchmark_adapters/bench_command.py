@@ -42,6 +42,7 @@ def register_commands(cli: click.Group) -> None:
 def bench() -> None:
     """Run unlearning benchmarks."""
 
+
 @bench.command("list")
 @as_json
 def list_benchmarks(as_json: bool) -> None:

@@ -209,6 +209,12 @@ def test_a_wrong_folder_and_one_without_records_are_one_line(tmp_path):
     assert "'schema_version' must be int" in done.output
 
 
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_drawn(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = report(run, "--output", tmp_path / "file")
+    assert done.exit_code == 2 and "cannot write to --output" in done.output
+
+
 def test_an_option_that_the_benchmark_lacks_is_said(run, tmp_path):
     done = report(run, "--output", tmp_path, "--scenario", "class-3", "--data", "elsewhere")
     assert done.exit_code == 0 and "digits takes no --data" in done.output

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark_adapters.report.palette import Mark, Theme, marks, shortened
 from benchmark_adapters.report.picture import WIDTH, CannotBeDrawn, Picture, picture
-from benchmark_adapters.report.run_folder import Record, Scenario
+from benchmark_adapters.report.run_folder import Scenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,22 +18,30 @@ TITLE = "Accuracy and loss, round by round"
 COLUMNS = 4
 CAPTION = """
 Seed {seed}. A round is one visit to a layer (SULI) or one epoch; round 0 is the original. Upper
-panels: accuracy on the forget set after the round; the stop rule watches it. Lower panels: the
-round's mean training loss, which methods define differently, so only its course can be compared.
-{undone}{layers}{left_out}
+panels: accuracy on the forget set after the round, with {target} as a dashed line: at or below it,
+the stop rule ends the training. Lower panels: the round's mean training loss, which methods define
+differently, so only its course can be compared. {undone}{layers}{left_out}
 """
 UNDONE = "A cross is a round that was rolled back, which the line leaves out. "
+TARGETS = {
+    True: "its target, 0,",
+    False: "its target, the original's accuracy on the reference set,",
+}
 LAYERS = "Bands are sweeps, one visit to every layer each. "
 Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Course:
-    """One method's rounds under one seed. start: forget accuracy of the original, if recorded."""
+    """One method's rounds under one seed.
+
+    start: forget accuracy of the original, if recorded. target: of the stop rule, if known.
+    """
 
     label: str
     rounds: Sequence[Entry]
     start: float | None
+    target: float | None = None
 
     @property
     def watched(self) -> bool:
@@ -91,7 +99,13 @@ def curves(scenario: Scenario, labels: Sequence[str], seed: int) -> Picture:
         "curves",
         TITLE,
         lambda theme: _figure(theme, drawn, scenario),
-        caption=CAPTION.format(seed=seed, undone=undone, layers=layers, left_out=left_out),
+        caption=CAPTION.format(
+            seed=seed,
+            target=TARGETS[scenario.class_wise],
+            undone=undone,
+            layers=layers,
+            left_out=left_out,
+        ),
         alt=" ".join(map(_in_words, drawn)),
     )
 
@@ -100,13 +114,10 @@ def _course(scenario: Scenario, label: str, seed: int) -> Course | None:
     stored, original = scenario.of(label, seed), scenario.of("original", seed)
     if stored is None:
         return None
-    start = _forget_accuracy(original.record) if original is not None else None
-    return Course(label, stored.record["history"], start)
-
-
-def _forget_accuracy(record: Record) -> float | None:
-    value = record["metrics"].get("forget_accuracy")
-    return None if value is None else float(value)
+    metrics = original.record["metrics"] if original is not None else {}
+    # The stop rule's own (`Session.stop_rule`): 0, or the original's accuracy on the reference.
+    target = 0.0 if scenario.class_wise else metrics.get("reference_accuracy")
+    return Course(label, stored.record["history"], metrics.get("forget_accuracy"), target)
 
 
 def _in_words(course: Course) -> str:
@@ -124,18 +135,27 @@ def _figure(theme: Theme, drawn: Sequence[Course], scenario: Scenario) -> Figure
     figure = Figure(figsize=(WIDTH, 3.3 * rows), layout="constrained")
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     all_marks = marks(theme, scenario.labels, scenario.controls)
-    for axes in grid.flat[:]:
+    lowest = _lowest(drawn)
+    for axes in grid.flat:
         axes.set_visible(False)
     for number, course in enumerate(drawn):
         row, column = divmod(number, columns)
         pair = grid[2 * row, column], grid[2 * row + 1, column]
         _draw(*pair, course, all_marks[course.label], theme)
+        pair[0].set_ylim(lowest, 100 + (100 - lowest) / 25)
         control = " (control)" if course.label in scenario.controls else ""
         pair[0].set_title(shortened(course.label) + control, fontweight="bold")
         if column == 0:
             pair[0].set_ylabel("forget acc. (%)")
             pair[1].set_ylabel("loss")
     return figure
+
+
+def _lowest(drawn: Sequence[Course]) -> float:
+    """Where all upper panels begin, in per cent: a little below the lowest of all values."""
+    values = [value for each in drawn for _, value in [*each.kept, *each.rolled_back]]
+    lowest = 100 * min([*values, *(each.target for each in drawn if each.target is not None)])
+    return lowest - (100 - lowest) / 25 - 1e-9
 
 
 def _draw(upper: Any, lower: Any, course: Course, mark: Mark, theme: Theme) -> None:
@@ -149,7 +169,8 @@ def _draw(upper: Any, lower: Any, course: Course, mark: Mark, theme: Theme) -> N
     _line(upper, [(number, 100 * value) for number, value in course.kept], mark)
     undone = [(number, 100 * value) for number, value in course.rolled_back]
     upper.plot(*_columns(undone), "x", color=theme.text, markersize=6, markeredgewidth=1.5)
-    upper.set_ylim(-4, 104)
+    if course.target is not None:
+        upper.axhline(100 * course.target, color=theme.text, linestyle="--", linewidth=1)
     upper.tick_params(labelbottom=False)
     _line(lower, course.losses, mark)
     lower.set_xlabel("round")

@@ -29,8 +29,8 @@ MEANING = """
 Five objectives, 1 at the rim is best and 0 in the middle worst; mean over n={n} seeds ({seeds}).
 Utility: retain accuracy. Unlearning: {unlearning}. New data: {new_data}. Privacy: 1 at a
 membership-inference accuracy of 0.5, 0 at 0 or 1. Efficiency: seconds in updates on a logarithmic
-scale from the slowest method here (0) to the fastest (1); a method without updates has 1. So
-efficiency is relative to this run, its methods and its machine. The dashed outline is Retrain.
+scale from the slowest record of this scenario (0) to the fastest (1); a method without updates has
+1. So efficiency is relative to this run, its methods and its machine. The dashed outline: Retrain.
 """
 CLASS_WISE = {
     "unlearning": "1 - forget accuracy",
@@ -110,7 +110,8 @@ def _unlearning(record: Record, retrained: Record | None) -> float:
 
 def _objectives(scenario: Scenario, labels: Sequence[str]) -> list[Objectives]:
     retrained = {r["seed"]: r for r in scenario.records if r["method"] == "retrain"}
-    seconds = [r["seconds"]["update"] for r in scenario.records if r["method"] in labels]
+    # Of all methods, so that a method's value does not depend on which others are drawn.
+    seconds = [r["seconds"]["update"] for r in scenario.records]
     updating = [value for value in seconds if value > 0] or [1.0]
     slowest, fastest = max(updating), min(updating)
     found = []
@@ -146,7 +147,7 @@ def _figure(
             _outline(axes, retrain, theme)
         _polygon(axes, method, all_marks[method.label])
         control = " (control)" if method.label in scenario.controls else ""
-        axes.set_title(shortened(method.label) + control, fontweight="bold", pad=16)
+        axes.set_title(shortened(method.label) + control, fontweight="bold", pad=20)
     return figure
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmark_adapters.command_accelerator import command_accelerator
+from benchmark_adapters.grid_options import check_writable, listed
 from benchmark_adapters.one_line_errors import one_line_errors
 from suli_plugin.cli import as_json
 
@@ -59,15 +60,17 @@ def report(
         from benchmark_adapters.report.shown_models import Folders
 
         run = read_run_folder(folder)
+        output = output or folder / "report"
+        check_writable(output)
         choice = Choice(
-            scenarios=_listed(scenario),
-            methods=_listed(methods),
+            scenarios=listed(scenario),
+            methods=listed(methods),
             seed=seed,
             models=not records_only,
             folders=Folders(data, original),
         )
         sections = _sections(run, choice)
-        written = _write(output or folder / "report", run, sections)
+        written = _write(output, run, sections)
     _say(written, sections, as_json)
 
 
@@ -95,7 +98,6 @@ def _write(output: Path, run: RunFolder, sections: list[Section]) -> list[Path]:
     """Write page and pictures; the paths, the page first."""
     from benchmark_adapters.report.page import anchor, page
 
-    output.mkdir(parents=True, exist_ok=True)
     written = {output / "index.html": page(run, sections).encode()}
     for section in sections:
         for picture in section.gallery.pictures:
@@ -120,7 +122,3 @@ def _say(written: list[Path], sections: list[Section], as_json: bool) -> None:
     click.echo(f"{written[0]}: {len(sections)} scenarios, {len(written) // 2} pictures")
     for each in left_out:
         click.echo(f"not shown: {each['scenario']}: {each['picture']}: {each['reason']}")
-
-
-def _listed(text: str | None) -> list[str]:
-    return [item.strip() for item in (text or "").split(",") if item.strip()]
