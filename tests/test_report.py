@@ -134,6 +134,7 @@ def test_a_picture_that_cannot_be_drawn_is_named_with_the_reason(run, tmp_path):
     assert done.exit_code == 0 and "3 pictures" in done.output
     assert "digits class-3: What the models look at (Grad-CAM): no unlearned model" in done.output
     shown = Page((tmp_path / "runs" / "report" / "index.html").read_text(encoding="utf-8"))
+    assert "are drawn with --scenario instance-64." in shown.text
     assert "Not shown" in shown.text and "keeps them with --evidence" in shown.text
 
 

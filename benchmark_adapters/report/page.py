@@ -16,7 +16,7 @@ from benchmark_adapters.provenance import command
 from benchmark_adapters.record import canonical
 from benchmark_adapters.report.palette import DARK, LIGHT
 from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
-from benchmark_adapters.report.pictures import Gallery
+from benchmark_adapters.report.pictures import Gallery, LeftOut
 from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
 from benchmark_adapters.table import scenario_rows, table_cell, table_title
 
@@ -26,10 +26,20 @@ CONTROLS = "controls, which forget nothing"
 
 @dataclass(frozen=True)
 class Section:
-    """A scenario with its pictures."""
+    """A scenario with its pictures; None if none were asked for."""
 
     scenario: Scenario
-    gallery: Gallery
+    gallery: Gallery | None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """What was drawn."""
+        return self.gallery.pictures if self.gallery else ()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was asked for and could not be drawn."""
+        return self.gallery.left_out if self.gallery else ()
 
 
 def page(run: RunFolder, sections: Sequence[Section]) -> str:
@@ -74,12 +84,14 @@ def _section(number: int, section: Section) -> dict[str, Any]:
     ]
     return {
         "anchor": f"s{number}-{anchor(scenario)}",
+        "name": scenario.name,
         "title": str(scenario),
         "caption": table_title(scenario.name, scenario.records),
         "columns": ["method", *(column.title for column in columns)],
         "groups": [group for group in groups if group["rows"]],
-        "pictures": [_shown(each) for each in section.gallery.pictures],
-        "left_out": section.gallery.left_out,
+        "pictures": [_shown(each) for each in section.pictures],
+        "pictured": section.gallery is not None,
+        "left_out": section.left_out,
         "facts": _facts(scenario),
         "settings": _settings(scenario),
     }

@@ -44,8 +44,8 @@ class LeftOut:
 class Gallery:
     """The pictures of one scenario, and those that are left out."""
 
-    pictures: tuple[Picture, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    pictures: tuple[Picture, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def pictured(run: RunFolder, choice: Choice) -> list[Scenario]:

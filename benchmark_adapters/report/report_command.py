@@ -84,12 +84,12 @@ def _check_extra() -> None:
 
 def _sections(run: RunFolder, choice: Choice) -> list[Section]:
     from benchmark_adapters.report.page import Section
-    from benchmark_adapters.report.pictures import Gallery, gallery, pictured
+    from benchmark_adapters.report.pictures import gallery, pictured
 
     accelerator = command_accelerator("no")
     chosen = pictured(run, choice)
     return [
-        Section(each, gallery(each, choice, accelerator) if each in chosen else Gallery())
+        Section(each, gallery(each, choice, accelerator) if each in chosen else None)
         for each in run.scenarios
     ]
 
@@ -100,7 +100,7 @@ def _write(output: Path, run: RunFolder, sections: list[Section]) -> list[Path]:
 
     written = {output / "index.html": page(run, sections).encode()}
     for section in sections:
-        for picture in section.gallery.pictures:
+        for picture in section.pictures:
             stem = f"{anchor(section.scenario)}-{picture.name}"
             written[output / f"{stem}-light.png"] = picture.light
             written[output / f"{stem}-dark.png"] = picture.dark
@@ -113,7 +113,7 @@ def _say(written: list[Path], sections: list[Section], as_json: bool) -> None:
     left_out = [
         {"scenario": str(section.scenario), "picture": each.title, "reason": each.reason}
         for section in sections
-        for each in section.gallery.left_out
+        for each in section.left_out
     ]
     if as_json:
         paths = [str(path) for path in written]
