@@ -57,7 +57,7 @@ LIGHT = Theme(
     hues=("#d55e00", "#004f80", "#009e73", "#c46a9c", "#5e4300", "#3f97cc"),
     classes=(
         "#332288", "#6cb0dd", "#2f9d8b", "#117733", "#8a8a1f",
-        "#c9a92c", "#d1667a", "#882255", "#aa4499", "#3d3d3d",
+        "#c9a92c", "#d1667a", "#882255", "#aa4499", "#5a6b7b",
     ),
 )  # fmt: skip
 DARK = Theme(
@@ -69,7 +69,7 @@ DARK = Theme(
     hues=("#ff8a3d", "#3d93d0", "#2fc9a0", "#d987b5", "#f7dc7c", "#a9dcfb"),
     classes=(
         "#8f86e8", "#88ccee", "#44bb99", "#4fae63", "#bbbb44",
-        "#eedd88", "#ee8899", "#c9568c", "#cc77bb", "#e8e8e8",
+        "#eedd88", "#ee8899", "#c9568c", "#cc77bb", "#a0764a",
     ),
 )  # fmt: skip
 
