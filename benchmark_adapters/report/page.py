@@ -18,7 +18,15 @@ from benchmark_adapters.report.palette import DARK, LIGHT
 from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
 from benchmark_adapters.report.pictures import Gallery, LeftOut
 from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
-from benchmark_adapters.table import scenario_rows, table_cell, table_title
+from benchmark_adapters.table import (
+    CONTROL_NOTE,
+    MARK,
+    panel_columns,
+    reached_by_controls,
+    scenario_rows,
+    table_cell,
+    table_title,
+)
 
 PIXELS_PER_INCH = 100
 CONTROLS = "controls, which forget nothing"
@@ -66,7 +74,9 @@ def anchor(scenario: Scenario) -> str:
 
 def _section(number: int, section: Section) -> dict[str, Any]:
     scenario = section.scenario
-    columns, rows = scenario_rows(scenario.records)
+    columns, _ = scenario_rows(scenario.records)
+    columns, rows = scenario_rows(scenario.records, [*columns, *panel_columns(scenario.records)])
+    reached = reached_by_controls(columns, rows)
     lines = [
         {
             "label": row.label,
@@ -86,8 +96,12 @@ def _section(number: int, section: Section) -> dict[str, Any]:
         "anchor": f"s{number}-{anchor(scenario)}",
         "name": scenario.name,
         "title": str(scenario),
-        "caption": table_title(scenario.name, scenario.records),
-        "columns": ["method", *(column.title for column in columns)],
+        "caption": table_title(scenario.name, scenario.records)
+        + (f"; {MARK} {CONTROL_NOTE}" if reached else ""),
+        "columns": [
+            "method",
+            *(column.title + MARK * (index in reached) for index, column in enumerate(columns)),
+        ],
         "groups": [group for group in groups if group["rows"]],
         "pictures": [_shown(each) for each in section.pictures],
         "pictured": section.gallery is not None,
