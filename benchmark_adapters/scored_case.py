@@ -64,22 +64,31 @@ def find_retrained(
 
 
 class ScoredCase:
-    """A case, made once for all its cells. logits: of the model measured last, by set."""
+    """A case, made once for all its cells. logits: of the model measured last, by set.
+
+    case: if it was made otherwise, with another original, say. retrained: the retrained model
+    that the others are compared with, None while there is none.
+    """
 
     def __init__(
-        self, benchmark: Benchmark, scenario: str, seed: int, accelerator: Accelerator
+        self,
+        benchmark: Benchmark,
+        scenario: str,
+        seed: int,
+        accelerator: Accelerator,
+        case: Case | None = None,
     ) -> None:
         self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
-        self.case: Case = benchmark.case(scenario, seed)
+        self.case = case if case is not None else benchmark.case(scenario, seed)
         self.logits: dict[str, Tensor] = {}
-        self._retrained: Retrained | None = None
+        self.retrained: Retrained | None = None
 
     def compare_with(self, stored: StoredRetrained | None) -> None:
         """Compare what is measured from here on with this retrained model, if there is one."""
-        if stored is None or (self._retrained and self._retrained.hash == stored.hash):
+        if stored is None or (self.retrained and self.retrained.hash == stored.hash):
             return
         seen = self.seen_in(read_logits(stored.logits, stored.sha256))
-        self._retrained = Retrained(seen, stored.relearn, stored.hash)
+        self.retrained = Retrained(seen, stored.relearn, stored.hash)
 
     def seen_in(self, logits: Mapping[str, Tensor]) -> Observed:
         """Kept logits, by the set's name, with this case's labels.
@@ -110,7 +119,7 @@ class ScoredCase:
         against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)
         if is_retrained:
-            self._retrained = Retrained(seen, relearned(metrics), state_hash(model))
+            self.retrained = Retrained(seen, relearned(metrics), state_hash(model))
         return Measured(
             metrics,
             forget_set_hash=self.set_hashes["forget"],
@@ -120,13 +129,13 @@ class ScoredCase:
             sizes={name: len(images) for name, images in self.sets.items()},
             set_hashes=self.set_hashes,
             options=self.benchmark.options(),
-            compared_with=self._retrained.hash if self._retrained else None,
+            compared_with=self.retrained.hash if self.retrained else None,
         )
 
     def _against(self, seen: Observed, is_retrained: bool) -> Yardstick:
         # Retrain is no further from itself than 0, and has no relearn time but its own.
         itself = Retrained(seen, None, "")
-        retrained = itself if is_retrained else self._retrained
+        retrained = itself if is_retrained else self.retrained
         return dataclasses.replace(self._yardstick, retrained=retrained)
 
     @cached_property
