@@ -71,11 +71,12 @@ class Board:
         metric = self.metric(name)
         if metric is None or metric.tolerance[level] is None:
             return None
-        if level == "rerun" and self.noise is not None:
-            own = self.noise["rerun"].get(method, {}).get(name)
-            if own is not None:
-                return float(own)
-        return metric.tolerance[level]
+        if level == "reload" and not metric.trained:
+            return metric.tolerance[level]
+        if level == "rescore":
+            return metric.tolerance[level]
+        own = self.noise["rerun"].get(method, {}).get(name) if self.noise else None
+        return metric.tolerance["rerun"] if own is None else float(own)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""

@@ -13,6 +13,8 @@ from benchmark_adapters.scored_case import RETRAIN, ScoredCase
 from benchmark_adapters.weight_files import load_weights
 from leaderboards.board import Board
 from leaderboards.store_evidence import Record, StoreEvidence
+from leaderboards.submission import record_name
+from leaderboards.verdict import Refused
 from suli_plugin.benchmark import Benchmark
 
 
@@ -38,7 +40,7 @@ class BoardCases:
     def of_record(self, record: Record, store: StoreEvidence) -> ScoredCase:
         """The case of a record: with its own original, and compared with its own Retrain.
 
-        Raises ValueError where either is neither here nor in the store.
+        Raises Refused where either is neither here nor in the store, ValueError for other data.
         """
         scored = self._with_original(record, store)
         scored.retrained = None
@@ -47,10 +49,11 @@ class BoardCases:
             return scored
         found = store.record_of(RETRAIN, record["scenario"], record["seed"], wanted)
         if found is None:
-            raise ValueError(
-                f"it is compared with the Retrain {wanted:.12}, which is not in {store.files.where}"
-                f": submit {RETRAIN}, too"
+            said = (
+                f"it is compared with the Retrain {wanted:.12}, which is not in "
+                f"{store.files.where}: submit {RETRAIN}, too"
             )
+            raise Refused(record_name(record), [said])
         submission, retrained = found
         seen = scored.seen_in(store.logits(submission, retrained))
         scored.retrained = Retrained(seen, relearned(retrained["metrics"]), wanted)
@@ -73,14 +76,16 @@ class BoardCases:
         if key not in self._made:
             found = store.record_of("original", scenario, seed, wanted)
             if found is None:
-                raise ValueError(
+                said = (
                     f"it starts from the original {wanted:.12}, which is neither this machine's "
                     f"nor in {store.files.where}: submit original, too"
                 )
+                raise Refused(record_name(record), [said])
             model = copy.deepcopy(own.case.original)
             load_weights(model, store.weights(*found), "the original's architecture")
             if state_hash(model) != wanted:
-                raise ValueError(f"the weights submitted as original are not {wanted:.12}")
+                said = f"the weights submitted as original are not {wanted:.12}"
+                raise Refused(record_name(record), [said])
             case = dataclasses.replace(own.case, original=model)
             self._made[key] = ScoredCase(self.benchmark, scenario, seed, self.accelerator, case)
         return self._made[key]

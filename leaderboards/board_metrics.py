@@ -34,6 +34,16 @@ class BoardMetric:
     unit: str
     tolerance: Mapping[Level, float | None]
 
+    @property
+    def rounding(self) -> float:
+        """What a value may differ by although the model is the same: one image on a border."""
+        return self.tolerance["reload"] or 0.0
+
+    @property
+    def trained(self) -> bool:
+        """Whether it takes training to find it, which differs from one processor to another."""
+        return self.tolerance["rescore"] is None and self.tolerance["reload"] is not None
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return {**vars(self), "tolerance": dict(self.tolerance)}
@@ -99,7 +109,7 @@ def board_metrics(scope: Scope, smallest: Mapping[str, int]) -> tuple[BoardMetri
     """The metrics of a scope with the tolerances that need no measurement.
 
     smallest: images in the smallest scored set of each name over the board's scenarios; the
-    grain of an accuracy is one of them.
+    grain of an accuracy is one of them, that of a relearn time one update.
     """
     kinds = {**_KINDS, **(_CLASS_WISE if scope == "class-wise" else {})}
     return tuple(

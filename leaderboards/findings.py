@@ -87,7 +87,7 @@ def _of_means(
         if tolerance is None or len(pairs) < 2:
             continue
         claimed, value = mean(pair[0] for pair in pairs), mean(pair[1] for pair in pairs)
-        allowed = max(tolerance / sqrt(len(pairs)), metric.tolerance["rerun"] or 0.0)
+        allowed = max(tolerance / sqrt(len(pairs)), metric.rounding)
         if claimed != value:
             holds = abs(claimed - value) <= allowed
             yield Difference("mean", metric.name, claimed, value, allowed, holds)

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import click
 
+from leaderboards.board_commands import drop_evidence, list_boards, measure, tolerances
+from leaderboards.export_command import export
+from leaderboards.submit_command import submit
+from leaderboards.verify_command import verify
 from suli_plugin.hookspecs import hookimpl
 
 
@@ -17,3 +21,7 @@ def register_commands(cli: click.Group) -> None:
 @click.group()
 def leaderboard() -> None:
     """Leaderboards whose entries are computed again before they count."""
+
+
+for _command in (submit, verify, export, list_boards, measure, tolerances, drop_evidence):
+    leaderboard.add_command(_command)

@@ -51,9 +51,9 @@ def rerun(
 ) -> Findings:
     """Run the records' cells again, from this machine's own originals.
 
-    folder: keeps what was run, so that an interrupted verification goes on. sample: so many
-    records, drawn anew each time. Raises ValueError if the plugin or the precision is not to be
-    had here, or a method fails.
+    folder: of this submission alone; keeps what was run, so that an interrupted verification goes
+    on. sample: so many records, drawn anew each time. Raises ValueError if the plugin or the
+    precision is not to be had here, or a method fails.
     """
     findings = Findings()
     note = check_installed(submission, registry)
@@ -64,7 +64,7 @@ def rerun(
     _check_precision(submission, cases)
     cells = [_cell(submission, record, cases, registry) for record in records]
     for record, cell in zip(records, cells, strict=True):
-        _place_retrained(record, cell, store, folder)
+        findings.notes += _place_retrained(record, cell, store, folder)
     outcome = run_grid(cells, cases.benchmark, registry, folder, cases.accelerator, evidence=False)
     if outcome.failed:
         cell, reason = outcome.failed[0]
@@ -95,22 +95,28 @@ def _cell(submission: Submission, record: Record, cases: BoardCases, registry: R
     return cell
 
 
-def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: Path) -> None:
-    """Put the Retrain that the record is compared with where the grid looks for one."""
+def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: Path) -> list[str]:
+    """Put the Retrain that the record is compared with where the grid looks for one.
+
+    Returns a note where that can't be had.
+    """
     wanted = record.get("compared_with")
     if wanted is None or cell.label == RETRAIN:
-        return
+        return []
     found = store.record_of(RETRAIN, record["scenario"], record["seed"], wanted)
-    if found is None:
-        raise ValueError(f"the Retrain {wanted:.12} is not in {store.files.where}")
-    submission, retrained = found
-    place = folder / cell.benchmark / cell.scenario / RETRAIN
+    path = found[0].evidence_path(found[1], "logits") if found else ""
+    if found is None or path not in store.files.sizes:
+        return [f"{record_name(record)}: without distances to Retrain, whose logits are not kept"]
+    retrained = found[1]
     stem = f"{retrained['seed']}-{retrained['cell'][:12]}"
-    path = submission.evidence_path(retrained, "logits")
-    data = store.files.read(path, store.logits_limit(retrained))
+    place = folder / cell.benchmark / cell.scenario / RETRAIN
     place.mkdir(parents=True, exist_ok=True)
+    for stale in place.glob(f"{retrained['seed']}-*"):
+        stale.unlink()
+    data = store.files.read(path, store.logits_limit(retrained))
     (place / f"{stem}{LOGITS_SUFFIX}").write_bytes(data)
     write_atomically(place / f"{stem}.json", json.dumps(retrained))
+    return []
 
 
 def _same_weights(records: Sequence[Record], again: Sequence[Record]) -> list[str]:

@@ -79,6 +79,31 @@ class PendingFiles:
         return source if isinstance(source, bytes) else read_limited(source, name, limit)
 
 
+@dataclass(frozen=True)
+class MergedFiles:
+    """Some paths as one revision has them, all others as another has them."""
+
+    changed: frozenset[str]
+    head: StoreFiles
+    main: StoreFiles
+
+    @property
+    def where(self) -> str:
+        """See `StoreFiles.where`."""
+        return self.head.where
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """See `StoreFiles.sizes`."""
+        rest = {name: size for name, size in self.main.sizes.items() if name not in self.changed}
+        new = {name: size for name, size in self.head.sizes.items() if name in self.changed}
+        return {**rest, **new}
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """See `StoreFiles.read`."""
+        return (self.head if name in self.changed else self.main).read(name, limit)
+
+
 def read_limited(path: Path, name: str, limit: int | None) -> bytes:
     """The bytes of a file. Raises ValueError for more than `limit`, or one that can't be read."""
     try:

@@ -112,6 +112,10 @@ class Verdicts:
                 counts = verdict
         return counts
 
+    def evidence_dropped(self, submission: Submission) -> str:
+        """What is no longer kept of a submission that was verified as it is now, else empty."""
+        return self.dropped if self.on(submission) is not None else ""
+
     def to_bytes(self) -> bytes:
         """The file."""
         values = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
