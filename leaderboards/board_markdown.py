@@ -34,11 +34,6 @@ def code(text: str, limit: int = 60) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
-def reached_note(column: Column) -> str:
-    """Which controls are as good as the best method in a column."""
-    return f"{column.title} ({', '.join(code(name) for name in column.reached_by)})"
-
-
 def _table(table: BoardTable) -> str:
     titles = ["Method", "Checked", *(_title(column) for column in table.columns), "n"]
     ruler = [":--", ":--", *("--:" for _ in titles[2:])]
@@ -73,11 +68,11 @@ def _notes(table: BoardTable) -> list[str]:
         "Mean ± standard deviation over n records; best verified method in bold. A claimed row "
         "was not computed again by anybody but its submitter."
     ]
-    reached = [column for column in table.columns if column.reached_by]
+    reached = [f"{code(name)}: {', '.join(titles)}" for name, titles in table.reached.items()]
     if reached:
         notes.append(
-            "† A control, which forgets nothing, is as good as the best method, so this column "
-            "does not tell methods apart: " + "; ".join(map(reached_note, reached)) + "."
+            "† A control, which forgets nothing, is as good as the best method, so that the column "
+            f"does not tell methods apart ({'; '.join(reached)})."
         )
     return notes
 

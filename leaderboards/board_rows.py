@@ -139,7 +139,7 @@ def _flag(data: Mapping[str, Any], key: str) -> bool:
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key) or []
-    if not (isinstance(value, Sequence) and all(isinstance(name, str) for name in value)):
+    if not (isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)):
         raise ValueError(f"{key!r} must be a list of texts, got {value!r:.60}")
     return tuple(sorted(value))
 

@@ -106,6 +106,15 @@ class BoardTable:
         """All rows, in the order of their numbers."""
         return [row for group in self.groups for row in group.rows]
 
+    @property
+    def reached(self) -> dict[str, list[str]]:
+        """The titles of the columns in which a control is as good as the best method, by control."""
+        found: dict[str, list[str]] = {}
+        for column in self.columns:
+            for control in column.reached_by:
+                found.setdefault(control, []).append(column.title)
+        return found
+
 
 _GROUPS = {
     "reference": "Reference models",

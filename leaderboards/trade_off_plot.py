@@ -137,7 +137,7 @@ def _free_place(at: tuple[float, float], taken: Sequence[tuple[float, float]]) -
     for x, y in _rings(at):
         inside = LEFT < x - RADIUS and x + RADIUS < WIDTH - RIGHT
         inside = inside and TOP < y - RADIUS and y + RADIUS < HEIGHT - BOTTOM
-        if inside and all(math.hypot(x - a, y - b) > 2 * RADIUS + 1 for a, b in taken):
+        if inside and all(math.hypot(x - a, y - b) > 2 * RADIUS + 3 for a, b in taken):
             return x, y
     return at
 

@@ -16,7 +16,7 @@
   function key(row, index, kind) {
     const cell = row.cells[index];
     if (kind === "text") {
-      return (cell.querySelector(".method") || cell).textContent.trim();
+      return (cell.querySelector(".name") || cell).textContent.trim();
     }
     return cell.dataset.key === undefined ? null : Number(cell.dataset.key);
   }
@@ -44,7 +44,7 @@
       body.append(...rows.flat());
     }
     const best = direction === "ascending" ? "best first" : "best last";
-    const title = head.querySelector("button").firstChild.textContent.trim();
+    const title = head.querySelector("button").firstChild.textContent.trim().replace("\u00a0†", "");
     say(`Sorted by ${title}, ${kind === "best" ? best : direction}.`);
   }
 
@@ -58,7 +58,7 @@
 
   function discloses(row) {
     const more = document.getElementById(`${row.id}-more`);
-    const name = row.querySelector(".method");
+    const name = row.querySelector(".name");
     const button = pressable(name, () => toggle(button, more));
     button.setAttribute("aria-expanded", "false");
     button.setAttribute("aria-controls", more.id);
@@ -100,7 +100,10 @@
   }
 
   document.documentElement.classList.add("js");
-  all(".scroll > table > thead th").forEach((head) => pressable(head, () => sort(head)));
+  all(".scroll > table > thead .title").forEach((title) => {
+    const head = title.closest("th");
+    pressable(title, () => sort(head));
+  });
   all("tr.entry").forEach(discloses);
   const form = document.getElementById("filters");
   form.hidden = false;
