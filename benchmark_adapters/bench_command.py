@@ -1,11 +1,9 @@
-"""`suli bench`: run benchmarks and list them. Imports torch only inside the commands."""
+"""`suli bench`: run benchmarks and list them; tune methods on them. Torch comes in the commands."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.benchmark_options import benchmark_options, made_benchmark
+from benchmark_adapters.cell_progress import CellProgress
 from benchmark_adapters.command_accelerator import command_accelerator
+from benchmark_adapters.grid_options import (
+    changes_by_label,
+    check_writable,
+    grid_options,
+    listed,
+    seed_numbers,
+)
+from benchmark_adapters.tune_command import tune
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid import Cell, Outcome
+    from benchmark_adapters.grid import Outcome
     from suli_plugin.benchmark import Benchmark
 
 
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 def register_commands(cli: click.Group) -> None:
     """The group `bench`."""
     cli.add_command(bench)
+    bench.add_command(tune)
 
 
 @click.group()
@@ -53,13 +61,8 @@ def list_benchmarks(as_json: bool) -> None:
 @bench.command("run")
 @click.argument("name")
 @benchmark_options
-@click.option("--methods", metavar="LIST", help="Methods, METHOD or METHOD@PRESET; globs work.")
-@click.option("--scenarios", metavar="LIST", help="Scenarios, class-3 or instance-64; globs work.")
+@grid_options
 @click.option("--seeds", metavar="LIST", default="0,1,2", show_default=True, help="Seeds.")
-@click.option(
-    "--set", "changes", multiple=True, metavar="METHOD.FIELD=VALUE", help="Set a hyper-parameter."
-)
-@click.option("--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no")
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
     help="Folder for the records; what is there already is not run again.",
@@ -94,7 +97,7 @@ def run_benchmark(
     from benchmark_adapters.grid import plan, run_grid
     from suli_plugin.plugins import registry
 
-    _check_writable(output)
+    check_writable(output)
     try:
         accelerator = command_accelerator(mixed_precision)
         found = registry()
@@ -105,43 +108,21 @@ def run_benchmark(
         cells = plan(
             benchmark,
             found,
-            scenarios=_listed(scenarios),
-            methods=_listed(methods),
-            seeds=_seeds(seeds),
-            changes=_changes(changes),
+            scenarios=listed(scenarios),
+            methods=listed(methods),
+            seeds=seed_numbers(seeds),
+            changes=changes_by_label(changes),
             accelerator=accelerator,
         )
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    with _Progress(len(cells), shown=accelerator.is_main_process) as progress:
+    with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
         outcome = run_grid(
             cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence
         )
     if accelerator.is_main_process:
         _report(outcome, output / benchmark.name, as_json)
     sys.exit(1 if outcome.failed else 0)
-
-
-class _Progress:
-    """A bar with the current cell and the time left; none where nobody watches."""
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=total, unit="cell", disable=not (shown and sys.stderr.isatty()))
-        self._started = False
-
-    def __call__(self, cell: Cell) -> None:
-        self._bar.update(int(self._started))
-        self._started = True
-        self._bar.set_postfix_str(str(cell))
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.update(int(self._started and exception[0] is None))
-        self._bar.close()
 
 
 def _report(outcome: Outcome, folder: Path, as_json: bool) -> None:
@@ -175,47 +156,3 @@ def _benchmark_row(cls: type[Benchmark]) -> dict[str, Any]:
         "scenarios": list(cls.all_scenarios),
         "methods": list(cls.methods),
     }
-
-
-def _listed(text: str | None) -> list[str]:
-    return [item.strip() for item in (text or "").split(",") if item.strip()]
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(item) for item in _listed(text)]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0:
-        raise ValueError(f"--seeds takes whole numbers from 0, such as 0,1,2; got {text!r}")
-    return seeds
-
-
-def _changes(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
-    changes: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        target, equals, value = setting.partition("=")
-        label, dot, field = target.rpartition(".")
-        if not (equals and dot and label and field):
-            raise ValueError(f"--set takes METHOD.FIELD=VALUE, got {setting!r}")
-        changes.setdefault(label, {})[field] = json_or_text(value)
-    return changes
-
-
-def json_or_text(text: str) -> Any:
-    """A JSON value, or the text itself where it is none; `none` as in Python is null."""
-    try:
-        return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
-    except json.JSONDecodeError:
-        return text
-
-
-def _check_writable(folder: Path) -> None:
-    """Find out before the first cell whether records can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder)
-        os.close(handle)
-        os.unlink(name)
-    except OSError as error:
-        raise click.UsageError(f"cannot write to --output {folder}: {error.strerror}") from error

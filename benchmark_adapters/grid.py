@@ -112,12 +112,14 @@ def run_grid(
     *,
     progress: Callable[[Cell], None] = lambda cell: None,
     evidence: bool = True,
+    run_cell: Callable[[Cell], dict[str, Any]] | None = None,
 ) -> Outcome:
     """Run the cells that have no whole record yet; the main process writes.
 
     Retrain comes first in each case, so that the others are compared with it. A cell that raises
     is named in the outcome and the others are run. progress: called before each cell. evidence:
-    keep weights and logits beside each record.
+    keep weights and logits beside each record. run_cell: makes a cell's record, for whoever
+    measures something else than the whole panel.
     """
     done: dict[Cell, dict[str, Any]] = {}
     outcome = Outcome()
@@ -131,9 +133,13 @@ def run_grid(
                 outcome.reused += 1
                 continue
             try:
-                scored = scored or ScoredCase(benchmark, scenario, seed, accelerator)
-                scored.compare_with(retrained)
-                record = _run_cell(cell, scored, registry, cell.path(folder) if evidence else None)
+                if run_cell is not None:
+                    record = run_cell(cell)
+                else:
+                    scored = scored or ScoredCase(benchmark, scenario, seed, accelerator)
+                    scored.compare_with(retrained)
+                    path = cell.path(folder) if evidence else None
+                    record = _run_cell(cell, scored, registry, path)
                 if accelerator.is_main_process:
                     write_record(cell.path(folder), record)
                     record = read_record(cell.path(folder))

@@ -136,8 +136,7 @@ def _table(scenario: str, records: Sequence[Record]) -> str:
         [row.label, *(_cell(row, index, column) for index, column in enumerate(columns))]
         for row in ordered
     ]
-    widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
-    lines = ["  ".join(_aligned(line, widths)).rstrip() for line in cells]
+    lines = aligned_lines(cells)
     rule = "-" * max(map(len, lines))
     body = [lines[0], rule]
     for row, line in zip(ordered, lines[1:], strict=True):
@@ -162,6 +161,12 @@ def _cell(row: Row, index: int, column: Column) -> str:
         return "-"
     spread = f" ± {stdev(values):.{column.decimals}f}" if len(values) > 1 else ""
     return f"{mean(values):.{column.decimals}f}{spread}{'*' if index in row.best else ' '}"
+
+
+def aligned_lines(cells: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of cells, in columns; the first to the left, the others to the right."""
+    widths = [max(len(line[index]) for line in cells) for index in range(len(cells[0]))]
+    return ["  ".join(_aligned(line, widths)).rstrip() for line in cells]
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:

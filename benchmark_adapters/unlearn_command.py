@@ -197,7 +197,7 @@ def _numbers(option: str, text: str) -> list[float]:
 
 
 def _settings(changes: Sequence[str]) -> dict[str, Any]:
-    from benchmark_adapters.bench_command import json_or_text
+    from benchmark_adapters.grid_options import json_or_text
 
     settings = {}
     for change in changes:

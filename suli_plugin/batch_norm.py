@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 BatchNorm = Literal["update", "keep", "frozen"]
 """update: batch statistics, running buffers move. keep: batch statistics, buffers stay.
 frozen: running statistics; scale and shift still learn."""
+BATCH_NORM: tuple[BatchNorm, ...] = get_args(BatchNorm)
 
 
 @contextmanager

@@ -135,6 +135,7 @@ def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
         "paper": cls.paper,
         "control": cls.control,
         "hyperparameters": cls().hyperparameters(),
+        "search_space": {name: list(values) for name, values in cls.search_space.items()},
         "distribution": origin.distribution,
         "version": origin.version,
     }

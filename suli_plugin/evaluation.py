@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.divergence import Diverged
 from suli_plugin.features import FeatureRows, penultimate_features
 from suli_plugin.images import ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
@@ -55,8 +56,8 @@ def evaluate(
 
     Scores are float32; `mixed_precision` uses the accelerator's precision instead (what a method
     does between steps). features: keep the penultimate features of the same pass, too, 4 N D
-    bytes. Raises ValueError for an empty set, a label outside the model's outputs, non-finite
-    logits, and a model whose features cannot be told.
+    bytes. Raises ValueError for an empty set, a label outside the model's outputs, and a model
+    whose features cannot be told; Diverged for non-finite logits.
     """
     if len(images) == 0:
         raise ValueError(f"the {images.kind} set is empty, expected at least one image")
@@ -110,7 +111,7 @@ def check_labels(images: ImageSet, labels: Tensor, outputs: int) -> None:
 def _check_finite(images: ImageSet, logits: Tensor) -> None:
     if not bool(logits.isfinite().all()):
         broken = int((~logits.isfinite()).any(1).sum())
-        raise ValueError(
+        raise Diverged(
             f"the model gives non-finite logits for {broken} of {len(images)} {images.kind} "
             f"images; check the model, or lower the learning rate if this happened while unlearning"
         )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.cost import Clock, Seconds
+from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import check_labels, device_images
 from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf, logits_of
@@ -90,7 +91,8 @@ def run(
     channels_last: the memory layout of models and images (default: with bf16, where it is
     faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
     progress: told each round of training when it is done.
-    Raises ValueError or TypeError for a request that the method cannot serve.
+    Raises ValueError or TypeError for a request that the method cannot serve, and Diverged, with
+    what there was of the run, where a loss or a logit is no longer finite.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
     _refuse_half_precision_on_cpu(accelerator)
@@ -112,13 +114,29 @@ def run(
         twin = _on_device(copy.deepcopy(model), session)
         session.granted = _granted(request, resources, session, memory_limit)
         _check_fit(twin, session)
-        unlearned = unlearner.unlearn(twin, session)
+        diverged: Diverged | None = None
+        try:
+            unlearned = unlearner.unlearn(twin, session)
+        except Diverged as error:
+            unlearned, diverged = twin, error
+            session.stop_reason = f"diverged: {error}"
         unlearned = _as_it_came(unlearned, model)
+    result = _result(unlearned, unlearner, session, clock)
+    if diverged is not None:
+        diverged.unlearned = result
+        raise diverged
+    return result
+
+
+def _result(
+    unlearned: nn.Module, unlearner: Unlearner, session: Session, clock: Clock
+) -> Unlearned:
+    accelerator = session.accelerator
     return Unlearned(
         model=unlearned,
         unlearner=unlearner,
-        scope=request.scope,
-        seed=seed,
+        scope=session.scope,
+        seed=session.seed,
         stop_reason=session.stop_reason,
         history=tuple(session.history),
         seconds=Seconds(session.update_clock.seconds, clock.seconds),

@@ -6,17 +6,24 @@ Where the paper and its official release differ, the presets `paper` and `offici
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import buffers_kept, buffers_moved_twice
+from suli_plugin.batch_norm import (
+    BATCH_NORM,
+    buffers_kept,
+    buffers_moved_twice,
+    evaluation_mode,
+)
+from suli_plugin.distortions import distorted
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -35,20 +42,37 @@ Suppress = Literal["label", "argmax"]
 class SelfUnlearner(ForgetOnly):
     """What SU and SULI share: the adjusted targets, and when to stop.
 
-    epsilon: total probability left to the suppressed classes. temperature: divides the logits of
-    target and student alike. suppress: which class a sample loses instance-wise, its label or the
-    teacher's arg-max; class-wise it loses all forgotten classes.
+    momentum: of SGD, or Adam's first beta. epsilon: total probability left to the suppressed
+    classes. temperature: divides the logits of target and student alike. suppress:
+    which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
+    loses all forgotten classes. distorted_weight: of a second term of each step, on distorted
+    copies of the same images with the original's adjusted outputs on them as targets; ours, not
+    the papers', which have none (0).
     """
 
     paper: ClassVar[str] = PAPER
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "optimizer": ("adam", "sgd"),
+        # Wide enough for both: SGD needs the upper half, Adam the lower.
+        "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        "batch_norm": BATCH_NORM,
+        "temperature": (1.0, 2.0, 4.0),
+        "epsilon": (0.0, 0.01, 0.1),
+        "distorted_weight": (0.0, 1.0),
+    }
 
+    optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = field(default=1e-4, metadata=bounds(at_least=0))
+    momentum: float = field(default=0.9, metadata=bounds(at_least=0, below=1))
     epsilon: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
     temperature: float = field(default=1.0, metadata=bounds(above=0))
     suppress: Suppress = "label"
+    distorted_weight: float = field(default=0.0, metadata=bounds(at_least=0))
 
-    def _optimizer(self, parameters: list[nn.Parameter]) -> Adam:
-        return Adam(parameters, lr=self.lr)
+    def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
+        if self.optimizer == "sgd":
+            return SGD(parameters, lr=self.lr, momentum=self.momentum)
+        return Adam(parameters, lr=self.lr, betas=(self.momentum, 0.999))
 
     def _targets(self, logits: Tensor, labels: Tensor, session: Session) -> Tensor:
         """P' of section 3.3 from a teacher's logits (B, K)."""
@@ -70,6 +94,10 @@ class SU(SelfUnlearner):
     """Self-Unlearning: fine-tune on the original's adjusted outputs (section 3.3, last part)."""
 
     name: ClassVar[str] = "su"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        **SelfUnlearner.search_space,
+        "batch_size": (64, 256),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))
@@ -78,14 +106,17 @@ class SU(SelfUnlearner):
         """See `Unlearner.unlearn`."""
         before = session.predict(model, session.forget)
         # The frozen original is the teacher, so its outputs are needed only once.
-        targets = self._original_teacher(before, session)
-
-        def loss(logits: Tensor, batch: Batch) -> Tensor:
-            return self._loss(targets[batch.positions.to(targets.device)], logits)
-
+        teacher = _OriginalTeacher(self, before, session)
+        views = DistortedViews(self, model, session)
+        rounds = (
+            Round([[teacher.term(p), *views.terms(p)] for p in batches])
+            for batches in (
+                session.shuffled(session.forget, self.batch_size) for _ in range(self.epochs)
+            )
+        )
         session.train(
             model,
-            session.epochs(session.forget, loss, epochs=self.epochs, batch_size=self.batch_size),
+            rounds,
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
@@ -129,6 +160,16 @@ class SULI(SelfUnlearner):
 
     name: ClassVar[str] = "suli"
     zero_steps: ClassVar[dict[str, int]] = {"sweeps": 0}
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        **SelfUnlearner.search_space,
+        "n_layers": (1, 2, 5, 10),
+        "layer_size": (32, 128, 500),
+        "teacher": ("current", "original"),
+        "inner_steps": (1, 3, 10),
+        "sweeps": (1, 3, 10),
+        "renew_optimizer": (True, False),
+        "roll_back": (False, True),
+    }
 
     n_layers: int | None = field(default=2, metadata=bounds(at_least=1))
     layer_size: int | None = field(default=None, metadata=bounds(at_least=1))
@@ -152,12 +193,13 @@ class SULI(SelfUnlearner):
         """See `Unlearner.unlearn`."""
         # One pass gives the entropies (line 3), the teacher's outputs and the first stop check.
         before = session.predict(model, session.forget)
+        views = DistortedViews(self, model, session)
         layers = entropy_layers(
             before.entropies(), n_layers=self.n_layers, layer_size=self.layer_size
         )
         session.train(
             model,
-            self._visits(layers, self._teacher(model, before, session), session),
+            self._visits(layers, self._teacher(model, before, session), views, session),
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
@@ -167,14 +209,21 @@ class SULI(SelfUnlearner):
         return model
 
     def _visits(
-        self, layers: list[Tensor], teacher: _OriginalTeacher | _CurrentTeacher, session: Session
+        self,
+        layers: list[Tensor],
+        teacher: _OriginalTeacher | _CurrentTeacher,
+        views: DistortedViews,
+        session: Session,
     ) -> Iterator[Round]:
         """Lines 6 to 14, sweep after sweep."""
         for visit in range(self.sweeps * len(layers)):
             layer = visit % len(layers)
             batches = layers[layer].split(self.batch_size or len(session.forget))
-            terms = [teacher.term(positions, first_layer=visit == 0) for positions in batches]
-            yield Round([[term] for _ in range(self.inner_steps) for term in terms], layer)
+            steps = [
+                [teacher.term(positions, first_layer=visit == 0), *views.terms(positions)]
+                for positions in batches
+            ]
+            yield Round(steps * self.inner_steps, layer)
 
     def _teacher(
         self, model: nn.Module, before: Predictions, session: Session
@@ -231,16 +280,56 @@ def entropy_layers(
 class _OriginalTeacher:
     """Targets from the original model, computed once for all visits."""
 
-    def __init__(self, suli: SULI, before: Predictions, session: Session) -> None:
+    def __init__(self, suli: SelfUnlearner, before: Predictions, session: Session) -> None:
         self.suli, self.session = suli, session
         self.targets = suli._original_teacher(before, session)
 
-    def term(self, positions: Tensor, *, first_layer: bool) -> Term:
+    def term(self, positions: Tensor, *, first_layer: bool = False) -> Term:
         return Term(self.session.forget, positions, self._loss)
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
         targets = self.targets[batch.positions.to(self.targets.device)]
         return self.suli._loss(targets, logits)
+
+
+class DistortedViews:
+    """The second term of a step: distorted copies, and what the original makes of them."""
+
+    def __init__(self, method: SelfUnlearner, model: nn.Module, session: Session) -> None:
+        self.method, self.session = method, session
+        self.images = session.forget
+        self.original: nn.Module | None = None
+        if method.distorted_weight > 0:
+            self.original = copy.deepcopy(model)
+            self.images = session.forget.subset(torch.arange(len(session.forget)))
+            self.images.augment = distorted
+
+    def terms(self, positions: Tensor) -> list[Term]:
+        """The term for these positions; none if its weight is 0."""
+        if self.original is None:
+            return []
+        view = _View(self, self.original)
+        weight = self.method.distorted_weight
+        return [Term(self.images, positions, view.loss, weight=weight, around=view.around)]
+
+
+class _View:
+    """One batch of distorted images; the original's outputs are made anew with each draw."""
+
+    def __init__(self, views: DistortedViews, original: nn.Module) -> None:
+        self.views, self.original = views, original
+
+    @contextmanager
+    def around(self, batch: Batch) -> Iterator[None]:
+        session = self.views.session
+        with evaluation_mode(self.original):
+            logits = session.forward(self.original, batch)
+        session.passes.forward["forget"] += len(batch.positions)
+        self.targets = self.views.method._targets(logits, batch.labels, session)
+        yield
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return self.views.method._loss(self.targets, logits)
 
 
 class _CurrentTeacher:

@@ -46,7 +46,7 @@ def check_unlearner(unlearner: Unlearner) -> None:
 
 def checks() -> Iterator[tuple[str, Check]]:
     """All checks with their names; a check of both scopes skips one that is not supported."""
-    for rule in (_declaration_is_valid, _hyperparameters_are_json):
+    for rule in (_declaration_is_valid, _hyperparameters_are_json, _search_space_is_valid):
         yield rule.__name__[1:], _respecting_expectations(rule)
     for scoped in _SCOPED:
         yield scoped.__name__[1:], _respecting_expectations(_in_every_scope(scoped))
@@ -170,6 +170,29 @@ def _hyperparameters_are_json(unlearner: Unlearner) -> None:
     values = unlearner.hyperparameters()
     again = type(unlearner)(**json.loads(json.dumps(values, allow_nan=False)))
     _rule(again == unlearner, "the fields survive JSON; use numbers, strings, booleans, tuples")
+
+
+def _search_space_is_valid(unlearner: Unlearner) -> None:
+    for name, values in type(unlearner).search_space.items():
+        _rule(name in unlearner.hyperparameters(), f"`search_space` has {name!r}, a field")
+        different = {json.dumps(value) for value in values}
+        _rule(len(different) == len(values) > 1, f"{name} has two or more values, each once")
+        for made in _with_each(unlearner, name, values):
+            _hyperparameters_are_json(made)
+
+
+def _with_each(unlearner: Unlearner, name: str, values: Sequence[Any]) -> Iterator[Unlearner]:
+    """The method with each value, as tuning makes it; none where the field is switched off."""
+    if getattr(unlearner, name) is None and None not in values:
+        return
+    for value in values:
+        try:
+            made = dataclasses.replace(unlearner, **{name: value})
+        except (TypeError, ValueError) as error:
+            raise ConformanceError(f"every value to try fits its field: {error}") from error
+        kept = getattr(made, name)
+        _rule(kept == value, f"{name} keeps the value to try, {value!r}, but became {kept!r}")
+        yield made
 
 
 def _original_stays_bit_identical(unlearner: Unlearner, scope: Scope) -> None:

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from suli_plugin.batch_norm import BatchNorm, batch_norms, training_mode
 from suli_plugin.cost import Clock, Passes
+from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import Predictions, check_labels, evaluate, in_layout
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
@@ -178,7 +179,7 @@ class Trainer:
         optimizer: makes one from the trainable parameters, anew for each round if
         `renew_optimizer`. roll_back: undo a round after which the stop rule's accuracy is higher
         than at the last accepted state. penalty: a scalar added to every step's loss.
-        schedule: stepped once an update. Raises ValueError for a non-finite loss.
+        schedule: stepped once an update. Raises Diverged for a non-finite loss.
         """
         if stop is not None and stop.met(stop.start):
             self.stop_reason = "target met before the first step"
@@ -246,7 +247,7 @@ class _Update:
                 scheduler.step()
         self.trainer.steps_done += 1
         if not math.isfinite(float(loss)):
-            raise ValueError(
+            raise Diverged(
                 f"the loss became {float(loss)} at step {self.trainer.steps_done}; "
                 f"lower the learning rate or clip the gradient"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args
 
@@ -78,6 +78,9 @@ class Unlearner(ABC):
     batch_norm: what becomes of BatchNorm while training, a field of every method that trains.
     preset_NAME: class methods `(scope) -> Self`; their docstrings say where the values come from.
     zero_steps: the fields' values that leave no step to take, where there are such.
+    search_space: for each hyper-parameter that is worth tuning the values to try, at least two,
+        log-spaced around the source's for a rate; empty if there is nothing to tune. A field that
+        is None in a preset is switched off there and not searched, unless None is a value to try.
     expected_failures: rules of the conformance suite that it cannot keep, each with its reason.
     control: True for a row that forgets nothing honestly and shows what a metric can't see.
     """
@@ -86,6 +89,7 @@ class Unlearner(ABC):
     paper: ClassVar[str]
     needs: ClassVar[Mapping[Scope, frozenset[Resource]]]
     zero_steps: ClassVar[Mapping[str, Any] | None] = None
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     expected_failures: ClassVar[Mapping[str, str]] = {}
     control: ClassVar[bool] = False
 

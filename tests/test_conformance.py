@@ -1,5 +1,6 @@
 """Every registered unlearner, with every preset, keeps the contract; and the suite can fail."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -49,6 +50,7 @@ class Honest(Unlearner):
     name: ClassVar[str] = "planted"
     paper: ClassVar[str] = "a test"
     needs: ClassVar[dict] = BOTH
+    search_space: ClassVar[dict] = {"factor": (0.25, 0.5)}
     factor: float = 0.5
 
     def unlearn(self, model, session):
@@ -113,6 +115,22 @@ class TakesBackNoFailure(Honest):
     expected_failures: ClassVar[dict] = {"frozen_parameters_stay": "it once moved them"}
 
 
+class SearchesWhatItHasNot(Honest):
+    search_space: ClassVar[dict] = {"rate": (0.1, 1.0)}
+
+
+class SearchesOneValue(Honest):
+    search_space: ClassVar[dict] = {"factor": (0.5,)}
+
+
+class SearchesAValueTwice(Honest):
+    search_space: ClassVar[dict] = {"factor": (0.5, 0.5)}
+
+
+class SearchesAWrongValue(Honest):
+    search_space: ClassVar[dict] = {"factor": (0.5, "half")}
+
+
 class BadScope(Honest):
     needs: ClassVar[dict] = {"everything": frozenset({"forget"})}
 
@@ -132,6 +150,10 @@ _UNSEEDED = torch.Generator()
         (MovesFrozen, "requires_grad=False stay"),
         (MovesAtZeroSteps, "leaves the model as it is"),
         (TakesBackNoFailure, "remove it"),
+        (SearchesWhatItHasNot, "`search_space` has 'rate', a field"),
+        (SearchesOneValue, "factor has two or more values"),
+        (SearchesAValueTwice, "each once"),
+        (SearchesAWrongValue, "every value to try fits its field: planted.factor must be float"),
         (BadScope, "scopes of"),
     ],
 )
@@ -142,3 +164,18 @@ def test_a_planted_violation_is_caught(planted, rule):
 
 def test_an_honest_unlearner_passes():
     check_unlearner(Honest())
+
+
+def test_every_method_that_trains_from_the_original_has_a_search_space_of_one_budget():
+    """So that each can have the same number of trials; references and controls have none."""
+    found = registry()
+    sizes = {
+        name: math.prod(len(values) for values in cls.search_space.values())
+        for name, cls in found.unlearners.items()
+        if found.origins[name].plugin in ("suli", "baselines")
+    }
+    untuned = {name for name, size in sizes.items() if size == 1}
+    assert untuned == {"original", "retrain", "bn_drift", "logit_mask"}
+    tuned = sizes.keys() - untuned
+    assert min(sizes[name] for name in tuned) >= 30
+    assert all({"lr", "batch_norm"} <= found.unlearners[name].search_space.keys() for name in tuned)

@@ -152,4 +152,4 @@ def test_the_suite_shown_runs_under_pytest(tmp_path):
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0 and "11 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "12 passed" in done.stdout, done.stdout

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from benchmark_adapters.adversarial_images import targeted_l2_pgd
 from benchmark_adapters.baselines.random_label import random_labels
-from suli_plugin.batch_norm import training_mode
+from suli_plugin.batch_norm import BATCH_NORM, training_mode
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -48,6 +48,13 @@ class Adv(ForgetOnly):
         "Cha et al., Learning to Unlearn: Instance-Wise Unlearning for Pre-trained Classifiers, "
         "AAAI 2024"
     )
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        "batch_norm": BATCH_NORM,
+        "adversarial_batch_norm": ("same", "frozen"),
+        "radius": (1.0, 4.0),
+        "max_grad_norm": (None, 1.0),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=32, metadata=bounds(at_least=1))

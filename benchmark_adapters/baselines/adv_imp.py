@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,10 @@ class AdvImp(Adv):
     """
 
     name: ClassVar[str] = "adv_imp"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        **Adv.search_space,
+        "penalty": (0.1, 1.0, 10.0),
+    }
 
     penalty: float = field(default=1.0, metadata=bounds(at_least=0))
 

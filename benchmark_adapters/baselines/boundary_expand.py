@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
@@ -30,6 +31,11 @@ class BoundaryExpand(ForgetOnly):
 
     name: ClassVar[str] = "boundary_expand"
     paper: ClassVar[str] = "Chen et al., Boundary Unlearning, CVPR 2023, section 3.3"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (64, 128),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=64, metadata=bounds(at_least=1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from benchmark_adapters.adversarial_images import fgsm
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
@@ -31,6 +33,12 @@ class BoundaryShrink(ForgetOnly):
 
     name: ClassVar[str] = "boundary_shrink"
     paper: ClassVar[str] = "Chen et al., Boundary Unlearning, CVPR 2023, section 3.2"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (64, 128),
+        "epsilon": (0.03, 0.1, 0.3),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=64, metadata=bounds(at_least=1))

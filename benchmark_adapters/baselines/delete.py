@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.batch_norm import BATCH_NORM, evaluation_mode
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -36,6 +36,11 @@ class Delete(ForgetOnly):
         "Zhou et al., Decoupled Distillation to Erase: A General Unlearning Method for Any "
         "Class-centric Tasks, CVPR 2025"
     )
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (32, 128),
+    }
 
     epochs: int = field(default=20, metadata=bounds(at_least=0))
     batch_size: int = field(default=128, metadata=bounds(at_least=1))

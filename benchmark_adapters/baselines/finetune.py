@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 
-from suli_plugin.batch_norm import BatchNorm
+from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.training import cross_entropy
@@ -27,6 +28,11 @@ class FineTune(Unlearner):
         "instance-wise": frozenset({"retain"}),
     }
     zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+        "batch_norm": BATCH_NORM,
+        "weight_decay": (0.0, 5e-4),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))

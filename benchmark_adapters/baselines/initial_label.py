@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import Adam
 from torch.optim.optimizer import Optimizer
 
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
@@ -38,6 +39,12 @@ class InitialLabel(ForgetOnly):
     )
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         scope: needed | {"fresh_model"} for scope, needed in ForgetOnly.needs.items()
+    }
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (64, 256),
+        "labels": ("hard", "soft"),
     }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))

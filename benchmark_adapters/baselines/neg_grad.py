@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
@@ -27,6 +29,12 @@ class NegGrad(ForgetOnly):
 
     name: ClassVar[str] = "neg_grad"
     paper: ClassVar[str] = "Golatkar et al., Eternal Sunshine of the Spotless Net, CVPR 2020"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (64, 256),
+        "max_grad_norm": (0.1, 1.0, 10.0),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=64, metadata=bounds(at_least=1))

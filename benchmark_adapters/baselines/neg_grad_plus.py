@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import BatchNorm
+from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.training import Round, Term, cross_entropy
@@ -37,6 +37,12 @@ class NegGradPlus(Unlearner):
         "instance-wise": frozenset({"forget", "retain"}),
     }
     zero_steps: ClassVar[dict[str, int]] = {"epochs": 0}
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+        "alpha": (0.9, 0.95, 0.99, 0.999, 0.9999),
+        "batch_norm": BATCH_NORM,
+        "max_grad_norm": (None, 1.0),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=32, metadata=bounds(at_least=1))

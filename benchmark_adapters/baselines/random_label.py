@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import Adam
 from torch.optim.optimizer import Optimizer
 
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
@@ -27,6 +28,11 @@ class RandomLabel(ForgetOnly):
 
     name: ClassVar[str] = "random_label"
     paper: ClassVar[str] = "Graves et al., Amnesiac Machine Learning, AAAI 2021"
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "lr": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
+        "batch_norm": BATCH_NORM,
+        "batch_size": (64, 256),
+    }
 
     epochs: int = field(default=10, metadata=bounds(at_least=0))
     batch_size: int = field(default=256, metadata=bounds(at_least=1))

@@ -19,6 +19,7 @@ class Shrink(Unlearner):
     paper: ClassVar[str] = "the example plugin of suli-plugin"
     needs: ClassVar[dict] = {"class-wise": FORGET_ONLY, "instance-wise": FORGET_ONLY}
     zero_steps: ClassVar[dict] = {"factor": 1.0}
+    search_space: ClassVar[dict] = {"factor": (0.25, 0.5, 0.75)}
 
     factor: float = field(default=0.5, metadata=bounds(at_least=0, at_most=1))
 
