@@ -108,7 +108,7 @@ class BoardTable:
 
     @property
     def reached(self) -> dict[str, list[str]]:
-        """The titles of the columns in which a control is as good as the best method, by control."""
+        """By control, the titles of the columns in which it is as good as the best method."""
         found: dict[str, list[str]] = {}
         for column in self.columns:
             for control in column.reached_by:

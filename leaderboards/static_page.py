@@ -9,12 +9,11 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from leaderboards.board_table import BoardTable
 from leaderboards.harmless_text import harmless
 from leaderboards.row_details import row_details
-from leaderboards.trade_off_plot import HEIGHT, RADIUS, WIDTH, trade_off_plots
+from leaderboards.trade_off_plot import FRAME, RADIUS, trade_off_plots
 
 _LABELS = {
     "reproduced": ("✓✓", "reproduced"),
@@ -37,13 +36,11 @@ def static_page(tables: Sequence[BoardTable]) -> str:
         tables=tables,
         plots=[trade_off_plots(table) for table in tables],
         labels=_LABELS,
-        # Our own files, and the only text that is not escaped.
-        style=Markup(style),
-        script=Markup(script),
+        style=style,
+        script=script,
         style_hash=_policy_hash(style),
         script_hash=_policy_hash(script),
-        width=WIDTH,
-        height=HEIGHT,
+        frame=FRAME,
         radius=RADIUS,
     )
 

@@ -11,15 +11,36 @@ from leaderboards.board_table import BoardTable, TableRow, value
 from leaderboards.harmless_text import harmless
 from leaderboards.shown_metrics import shown_metric, shown_spread
 
-# Pixels of a panel at its natural size; it is scaled to its column, never beyond.
-WIDTH, HEIGHT = 360, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 44
 RADIUS = 8.5
 X = "forget_accuracy"
+STEPS = (0.5, 1, 2, 5, 10, 20)
 PANELS = {
     "class-wise": ("test_retain_accuracy", "retain_accuracy"),
     "instance-wise": ("test_accuracy", "retain_accuracy"),
 }
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A panel in pixels, and its axes in it."""
+
+    width: float = 360
+    height: float = 300
+    left: float = 46
+    right: float = 348
+    top: float = 12
+    bottom: float = 256
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a whole number at this place is inside the axes."""
+        across = self.left + RADIUS < x < self.right - RADIUS
+        return across and self.top + RADIUS < y < self.bottom - RADIUS
+
+
+FRAME = Frame()
+Point = tuple[float, float]
+Line = tuple[float, float, float, float]
+Entry = tuple[str, TableRow, Spread, Spread]
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,7 @@ class Mark:
     y: float
     badge_x: float
     badge_y: float
-    whiskers: tuple[tuple[float, float, float, float], ...]
+    whiskers: tuple[Line, ...]
     text: str
 
     @property
@@ -94,72 +115,75 @@ def trade_off_plots(table: BoardTable) -> list[Plot]:
 
 
 def _plot(table: BoardTable, name: str) -> Plot:
-    rows = [
-        (row, group.kind, x, y)
-        for group in table.groups
-        if group.kind != "refuted"
-        for row in group.rows
-        if (x := value(row.row, X)) is not None and (y := value(row.row, name)) is not None
-    ]
-    across = _axis([x.mean for *_, x, _ in rows], LEFT, WIDTH - RIGHT)
-    up = _axis([y.mean for *_, y in rows], HEIGHT - BOTTOM, TOP)
-    marks = tuple(_marks(rows, across, up, shown_metric(name).title))
-    titles = (f"{shown_metric(each).title} accuracy %" for each in (X, name))
-    return Plot(name, *titles, across.ticks(), up.ticks(), marks)
+    entries = list(_entries(table, name))
+    across = _axis([x.mean for *_, x, _ in entries], FRAME.left, FRAME.right)
+    up = _axis([y.mean for *_, y in entries], FRAME.bottom, FRAME.top)
+    return Plot(
+        name,
+        f"{shown_metric(X).title} accuracy %",
+        f"{shown_metric(name).title} accuracy %",
+        across.ticks(),
+        up.ticks(),
+        tuple(_marks(entries, across, up, shown_metric(name).title)),
+    )
+
+
+def _entries(table: BoardTable, name: str) -> Iterator[Entry]:
+    """Kind, row and values of each row that has both and is not refuted."""
+    for group in table.groups:
+        for row in group.rows if group.kind != "refuted" else ():
+            x, y = value(row.row, X), value(row.row, name)
+            if x is not None and y is not None:
+                yield group.kind, row, x, y
 
 
 def _axis(fractions: Sequence[float], first: float, last: float) -> Axis:
-    """About five round steps around the values, within 0 to 100 %, with room for a number."""
+    """At most six round steps around the values, within 0 to 100 %, with room for a number."""
     low = 100 * min(fractions, default=0.0)
     high = 100 * max(fractions, default=1.0)
-    step = next(s for s in (0.5, 1, 2, 5, 10, 20) if (high - low) / s <= 5.5)
+    step = next(step for step in STEPS if (high - low) / step <= 5.5)
     low = max(0.0, math.floor(round(low / step, 9)) * step)
     high = min(100.0, math.ceil(round(high / step, 9)) * step)
-    low, high = (max(0.0, high - step), high) if low == high == 100 else (low, max(high, low + step))
+    if low == high:
+        low, high = (low - step, high) if high == 100 else (low, high + step)
     room = (high - low) * (RADIUS + 4) / abs(last - first)
     return Axis(low - room, high + room, first, last, step)
 
 
-def _marks(
-    rows: Sequence[tuple[TableRow, str, Spread, Spread]], across: Axis, up: Axis, title: str
-) -> Iterator[Mark]:
-    taken: list[tuple[float, float]] = []
-    for row, kind, x, y in rows:
+def _marks(entries: Sequence[Entry], across: Axis, up: Axis, title: str) -> Iterator[Mark]:
+    taken: list[Point] = []
+    for kind, row, x, y in entries:
         at = (across.pixel(100 * x.mean), up.pixel(100 * y.mean))
         badge = _free_place(at, taken)
         taken.append(badge)
-        whiskers = _whiskers(at, x, y, across, up)
-        yield Mark(row, kind, *at, *badge, whiskers, _text(row, x, y, title))
+        yield Mark(row, kind, *at, *badge, _whiskers(at, x, y, across, up), _text(row, x, y, title))
 
 
-def _free_place(at: tuple[float, float], taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def _free_place(at: Point, taken: Sequence[Point]) -> Point:
     """The nearest place for a number that covers no other, on rings around its value."""
-    for x, y in _rings(at):
-        inside = LEFT < x - RADIUS and x + RADIUS < WIDTH - RIGHT
-        inside = inside and TOP < y - RADIUS and y + RADIUS < HEIGHT - BOTTOM
-        if inside and all(math.hypot(x - a, y - b) > 2 * RADIUS + 3 for a, b in taken):
-            return x, y
+    for place in _rings(at):
+        far = all(math.dist(place, other) > 2 * RADIUS + 3 for other in taken)
+        if far and FRAME.holds(*place):
+            return place
     return at
 
 
-def _rings(at: tuple[float, float]) -> Iterator[tuple[float, float]]:
+def _rings(at: Point) -> Iterator[Point]:
     yield at
-    for radius in range(14, WIDTH, 6):
+    for radius in range(14, 400, 6):
         for turn in range(16):
-            angle = turn * math.tau / 16
-            yield (
-                round(at[0] + radius * math.cos(angle), 2),
-                round(at[1] - radius * math.sin(angle), 2),
-            )
+            across, down = _turned(radius, turn * math.tau / 16)
+            yield round(at[0] + across, 2), round(at[1] - down, 2)
 
 
-def _whiskers(
-    at: tuple[float, float], x: Spread, y: Spread, across: Axis, up: Axis
-) -> tuple[tuple[float, float, float, float], ...]:
+def _turned(radius: float, angle: float) -> Point:
+    return radius * math.cos(angle), radius * math.sin(angle)
+
+
+def _whiskers(at: Point, x: Spread, y: Spread, across: Axis, up: Axis) -> tuple[Line, ...]:
     lines = []
     if x.std:
-        ends = (across.pixel(100 * (x.mean + side * x.std)) for side in (-1, 1))
-        left, right = ends
+        left, right = (across.pixel(100 * (x.mean + side * x.std)) for side in (-1, 1))
         lines.append((left, at[1], right, at[1]))
     if y.std:
         low, high = (up.pixel(100 * (y.mean + side * y.std)) for side in (-1, 1))

@@ -4,7 +4,7 @@ from leaderboard_example import CLASS_WISE, aggregate
 
 SCRIPT = "<script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked = 2">'
-LINK = "[here](javascript:alert(1)) javascript:window.hacked=3 https://evil.example www.evil.example"
+LINK = "[here](javascript:alert(1)) javascript:window.hacked=3 https://x.example www.x.example"
 CLOSING = "</script></style></textarea></title><svg onload=window.hacked=4>"
 TERMINAL = "\x1b[31mred\x1b]0;title\x07"
 TURNED = "a\u202egnp.exe\u2066\u200b"

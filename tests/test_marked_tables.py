@@ -40,5 +40,5 @@ def test_an_unknown_board_is_named_with_those_there_are():
 
 @pytest.mark.parametrize("text", ["<!-- leaderboard digits -->\n|a|\n", marked("di gits")])
 def test_a_marker_without_end_or_name_is_refused(text):
-    with pytest.raises(ValueError, match="1 markers .* but 0 with a name and an end"):
+    with pytest.raises(ValueError, match=r"1 markers .* but 0 with a name and an end"):
         fill_markers(text, BOARDS)

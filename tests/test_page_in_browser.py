@@ -1,6 +1,7 @@
 """The static page in headless Chromium, as a reader uses it: mouse, keyboard, screen, no script."""
 
 import shutil
+from itertools import pairwise
 
 import pytest
 from hostile_rows import TEXTS, hostile_rows
@@ -244,7 +245,8 @@ def test_on_a_narrow_screen_the_table_scrolls_and_the_methods_stay_in_sight(brow
     assert 0 <= name.rect["x"] < 360
     browser.execute_script("arguments[0].click()", first(browser, "#board-1 .entry button"))
     command = first(browser, "#board-1 .more.open pre")
-    assert 0 <= command.rect["x"] and command.rect["x"] + command.rect["width"] <= 360
+    left, right = command.rect["x"], command.rect["x"] + command.rect["width"]
+    assert 0 <= left < right <= 360
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -293,5 +295,5 @@ def test_hostile_texts_are_shown_as_text_and_do_nothing(browser, tmp_path, scrip
 def test_a_name_is_as_high_as_its_lines_and_covers_no_other_row(browser, tmp_path):
     opened(browser, written(tmp_path, hostile_rows()))
     boxes = [each.rect for each in every(browser, "#board-1 .entry")]
-    for above, below in zip(boxes, boxes[1:], strict=False):
+    for above, below in pairwise(boxes):
         assert above["y"] + above["height"] <= below["y"] + 1

@@ -8,7 +8,7 @@ from leaderboard_example import CLASS_WISE, aggregate, boards, spread
 
 from leaderboards.board_rows import board_rows
 from leaderboards.board_table import board_table
-from leaderboards.trade_off_plot import BOTTOM, HEIGHT, LEFT, RADIUS, RIGHT, TOP, WIDTH
+from leaderboards.trade_off_plot import FRAME, RADIUS
 from leaderboards.trade_off_plot import trade_off_plots as plots_of
 
 
@@ -52,7 +52,7 @@ def test_numbers_cover_neither_each_other_nor_the_frame(count):
         assert len(at) == count
         for index, one in enumerate(at):
             assert all(math.dist(one, other) > 2 * RADIUS for other in at[:index])
-            assert LEFT < one[0] < WIDTH - RIGHT and TOP < one[1] < HEIGHT - BOTTOM
+            assert FRAME.left < one[0] < FRAME.right and FRAME.top < one[1] < FRAME.bottom
         assert sum(mark.moved for mark in plot.marks) == count - 1
 
 
@@ -77,7 +77,7 @@ def test_whiskers_end_at_one_deviation_or_at_the_frame():
     scale = (plot.x_ticks[1].at - plot.x_ticks[0].at) / 20
     horizontal = mark.whiskers[0]
     assert horizontal[2] - horizontal[0] == pytest.approx(2 * 4.7 * scale, abs=0.05)
-    assert all(TOP <= y <= HEIGHT - BOTTOM for m in plot.marks for _, y, *_ in m.whiskers)
+    assert all(FRAME.top <= y <= FRAME.bottom for m in plot.marks for _, y, *_ in m.whiskers)
 
 
 def test_each_mark_says_its_figures():
