@@ -26,7 +26,7 @@ class Frame:
 
     width: float = 360
     height: float = 300
-    left: float = 46
+    left: float = 50
     right: float = 348
     top: float = 12
     bottom: float = 256
