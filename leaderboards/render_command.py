@@ -31,9 +31,7 @@ README = Path("README.md")
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 @as_json
-def render(
-    store: str, output: Path, documents: Sequence[Path], check: bool, as_json: bool
-) -> None:
+def render(store: str, output: Path, documents: Sequence[Path], check: bool, as_json: bool) -> None:
     """Write the tables and the page of the leaderboards in STORE, a folder.
 
     \b
@@ -67,9 +65,7 @@ def _rendered(store: str, output: Path, documents: Sequence[Path]) -> dict[Path,
     return rendered_files(shown, board_rows(read_aggregate(store)), output, documents)
 
 
-def _say(
-    files: Mapping[Path, str], changed: Sequence[Path], check: bool, as_json: bool
-) -> None:
+def _say(files: Mapping[Path, str], changed: Sequence[Path], check: bool, as_json: bool) -> None:
     what = "stale" if check else "written"
     if as_json:
         said = {what: [str(path) for path in changed], "files": [str(path) for path in files]}

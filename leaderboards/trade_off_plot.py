@@ -11,7 +11,7 @@ from leaderboards.board_table import BoardTable, TableRow, value
 from leaderboards.harmless_text import harmless
 from leaderboards.shown_metrics import shown_metric, shown_spread
 
-RADIUS = 8.5
+RADIUS = 7.5
 X = "forget_accuracy"
 STEPS = (0.5, 1, 2, 5, 10, 20)
 PANELS = {
@@ -38,6 +38,12 @@ class Frame:
 
 
 FRAME = Frame()
+# Where a number may stand beside its value. Heights differ by little and are what is compared, so
+# that a step up or down costs as much as four to the side.
+_STEPS = range(-300, 301, 6)
+_OFFSETS = sorted(
+    ((float(x), float(y)) for x in _STEPS for y in _STEPS), key=lambda o: math.hypot(o[0], 4 * o[1])
+)
 Point = tuple[float, float]
 Line = tuple[float, float, float, float]
 Entry = tuple[str, TableRow, Spread, Spread]
@@ -129,9 +135,14 @@ def _plot(table: BoardTable, name: str) -> Plot:
 
 
 def _entries(table: BoardTable, name: str) -> Iterator[Entry]:
-    """Kind, row and values of each row that has both and is not refuted."""
+    """Kind, row and values of each row that has both.
+
+    Not of refuted rows; and of the paper's only where there are no others, since they are of
+    another original and would stretch the axes.
+    """
+    kinds = {group.kind for group in table.groups} - {"refuted"}
     for group in table.groups:
-        for row in group.rows if group.kind != "refuted" else ():
+        for row in group.rows if group.kind in (kinds - {"paper"} or kinds) else ():
             x, y = value(row.row, X), value(row.row, name)
             if x is not None and y is not None:
                 yield group.kind, row, x, y
@@ -160,24 +171,13 @@ def _marks(entries: Sequence[Entry], across: Axis, up: Axis, title: str) -> Iter
 
 
 def _free_place(at: Point, taken: Sequence[Point]) -> Point:
-    """The nearest place for a number that covers no other, on rings around its value."""
-    for place in _rings(at):
-        far = all(math.dist(place, other) > 2 * RADIUS + 3 for other in taken)
+    """The nearest place for a number that covers no other, rather beside its value than above."""
+    for across, down in _OFFSETS:
+        place = (round(at[0] + across, 2), round(at[1] + down, 2))
+        far = all(math.dist(place, other) > 2 * RADIUS + 2 for other in taken)
         if far and FRAME.holds(*place):
             return place
     return at
-
-
-def _rings(at: Point) -> Iterator[Point]:
-    yield at
-    for radius in range(14, 400, 6):
-        for turn in range(16):
-            across, down = _turned(radius, turn * math.tau / 16)
-            yield round(at[0] + across, 2), round(at[1] - down, 2)
-
-
-def _turned(radius: float, angle: float) -> Point:
-    return radius * math.cos(angle), radius * math.sin(angle)
 
 
 def _whiskers(at: Point, x: Spread, y: Spread, across: Axis, up: Axis) -> tuple[Line, ...]:

@@ -67,6 +67,12 @@ def test_rows_of_equal_value_still_get_an_axis(value):
         assert all(0 <= float(tick.label) <= 100 for tick in plot.x_ticks)
 
 
+def test_rows_of_the_paper_are_shown_only_where_there_are_no_others():
+    assert set(numbers(plots(2)[0])) == {"Original", "Random Label", "Boundary", "SU", "SULI"}
+    paper = {**aggregate()[-1], "board": "digits.class-wise"}
+    assert "SULI" not in numbers(plots(rows=[*aggregate(), paper])[0])
+
+
 def test_one_row_makes_no_plot():
     assert plots(rows=[aggregate()[0]]) == []
 
