@@ -1,53 +1,40 @@
-"""What is shown of a board's definition: its title, its data, and which values are good."""
+"""What is shown of a board: its title, what it is about, and which values are good."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from leaderboards.board import Board
+from leaderboards.board_metrics import BoardMetric
 from leaderboards.board_table import Aim, ShownBoard
-from leaderboards.row_details import as_text
-
-_FACTS = {
-    "dataset": "Data",
-    "original": "Original",
-    "scenarios": "Scenarios",
-    "seeds": "Seeds",
-}
 
 
-def shown_board(definition: Mapping[str, Any]) -> ShownBoard:
-    """A board's definition as a page shows it. Raises ValueError for a direction it cannot show."""
-    facts = {title: _fact(definition.get(key)) for key, title in _FACTS.items()}
+def shown_board(board: Board) -> ShownBoard:
+    """A board as a page shows it."""
+    facts = {
+        "Data": _source(board.dataset),
+        "Original": _source(board.original),
+        "Scenarios": ", ".join(board.scenarios),
+        "Seeds": ", ".join(map(str, board.seeds)),
+        "Not measured yet": board.not_measured,
+    }
     return ShownBoard(
-        name=definition["name"],
-        title=definition["title"],
-        scope=definition["scope"],
-        facts={title: text for title, text in facts.items() if text},
-        aims={metric["name"]: _aim(metric) for metric in definition["metrics"]},
+        board.name,
+        board.title,
+        board.scope,
+        {title: text for title, text in facts.items() if text},
+        {metric.name: _aim(metric) for metric in board.metrics},
     )
 
 
-def _fact(found: Any) -> str:
-    """Sources and revisions; of what is listed with hashes only the names."""
-    if isinstance(found, Mapping):
-        named = [str(found[key]) for key in ("source", "revision", "kind") if found.get(key)]
-        return " @ ".join(named[:2]) if named else ", ".join(map(str, found))
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return ", ".join(
-            str(each["name"]) if isinstance(each, Mapping) and "name" in each else as_text(each)
-            for each in found
-        )
-    return "" if found is None else str(found)
+def _aim(metric: BoardMetric) -> Aim:
+    return Aim(metric.direction, metric.ideal if metric.direction == "nearest" else None)
 
 
-def _aim(metric: Mapping[str, Any]) -> Aim:
-    direction, ideal = metric.get("direction"), metric.get("ideal")
-    if direction == "higher" or direction == "lower":
-        return Aim("higher" if direction == "higher" else "lower")
-    if direction == "nearest":
-        return Aim("nearest", float(ideal) if isinstance(ideal, (int, float)) else None)
-    raise ValueError(
-        f"metric {metric.get('name')!r}: direction must be higher, lower or nearest, "
-        f"got {direction!r:.60}"
-    )
+def _source(found: Mapping[str, Any]) -> str:
+    """Where it comes from, at which revision; or that it is trained, where it has no source."""
+    source, revision = found.get("source"), found.get("revision") or found.get("commit")
+    if source:
+        return f"{source} @ {str(revision)[:12]}" if revision else str(source)
+    return f"{found.get('kind', 'made')} by the benchmark, for each seed"
