@@ -1,4 +1,4 @@
-"""`suli bench`: run benchmarks and list them; tune methods on them. Torch comes in the commands."""
+"""`suli bench`: run, list, tune on and report benchmarks. Torch comes in the commands."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmark_adapters.grid_options import (
     listed,
     seed_numbers,
 )
+from benchmark_adapters.report.report_command import report
 from benchmark_adapters.tune_command import tune
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
@@ -34,6 +35,7 @@ def register_commands(cli: click.Group) -> None:
     """The group `bench`."""
     cli.add_command(bench)
     bench.add_command(tune)
+    bench.add_command(report)
 
 
 @click.group()

@@ -52,11 +52,7 @@ def _row(shown: TableRow, group: Group) -> str:
         for text, cell in zip(cells, shown.cells, strict=True)
     ]
     number = "–" if row.n is None else str(row.n)
-    return _line([code(row.method), _checked(row), *counted, number])
-
-
-def _checked(row: BoardRow) -> str:
-    return STATES[row.state] + (f" by {code(row.verified_by, 40)}" if row.verified_by else "")
+    return _line([code(row.method), STATES[row.state], *counted, number])
 
 
 def _title(column: Column) -> str:
@@ -66,7 +62,8 @@ def _title(column: Column) -> str:
 def _notes(table: BoardTable) -> list[str]:
     notes = [
         "Mean ± standard deviation over n records; best verified method in bold. A claimed row "
-        "was not computed again by anybody but its submitter."
+        "was not computed again by anybody but its submitter; who checked the others is on the "
+        "page."
     ]
     reached = [f"{code(name)}: {', '.join(titles)}" for name, titles in table.reached.items()]
     if reached:

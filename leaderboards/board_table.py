@@ -17,14 +17,17 @@ class Aim:
     direction: Literal["higher", "lower", "nearest"]
     ideal: float | None = None
 
-    def distance(self, value: float, retrained: float | None) -> float:
-        """How far a value is from good, smaller is better; only its order means something."""
+    def distance(self, value: float, retrained: float | None) -> float | None:
+        """How far a value is from good, smaller is better; only its order means something.
+
+        None where it is compared with Retrain and there is none.
+        """
         if self.direction == "higher":
             return -value
         if self.direction == "lower":
             return value
         ideal = self.ideal if self.ideal is not None else retrained
-        return abs(value - ideal) if ideal is not None else value
+        return abs(value - ideal) if ideal is not None else None
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,9 @@ def _key(row: BoardRow, column: Column, rows: Sequence[BoardRow]) -> float | Non
     # The paper's rows are near to the paper's Retrain, ours to ours.
     retrain = (r for r in rows if r.reference_row and r.paper == row.paper and _is_retrain(r))
     theirs = next((spread.mean for r in retrain if (spread := value(r, column.name))), None)
+    distance = column.aim.distance(own.mean, theirs)
     # Floats that differ by the order of additions only are equal.
-    return round(column.aim.distance(own.mean, theirs), 9)
+    return None if distance is None else round(distance, 9)
 
 
 def _is_retrain(row: BoardRow) -> bool:

@@ -45,8 +45,8 @@ _SHOWN = {
     "js_divergence": ShownMetric("JS divergence to Retrain"),
     "tow": ShownMetric("ToW"),
     "zrf": ShownMetric("ZRF"),
-    "linear_probe_forget_accuracy": _percent("Linear probe, forget"),
-    "linear_probe_retain_accuracy": _percent("Linear probe, retain"),
+    "linear_probe_forget_accuracy": _percent("Probe-forget"),
+    "linear_probe_retain_accuracy": _percent("Probe-retain"),
     "relearn_updates": ShownMetric("Relearn time", "updates", decimals=1, cost=False),
     "relearn_reached": _percent("Relearned within the limit"),
     "anamnesis_index": ShownMetric("Anamnesis index"),
@@ -58,7 +58,8 @@ _SHOWN = {
 # The columns of a board; the other metrics are in each row's details.
 COLUMNS = {
     "class-wise": ("retain_accuracy", "forget_accuracy", "test_retain_accuracy",
-                   "test_forget_accuracy", "mia_accuracy", GAP, "update_seconds"),
+                   "test_forget_accuracy", "linear_probe_forget_accuracy", "mia_accuracy", GAP,
+                   "update_seconds"),
     "instance-wise": ("retain_accuracy", "forget_accuracy", "test_accuracy", "mia_accuracy", GAP,
                       "update_seconds"),
 }  # fmt: skip

@@ -51,11 +51,13 @@ class Term:
 class Round:
     """Steps after which the stop rule is asked: an epoch, or one visit to a layer.
 
-    A step is a sequence of terms whose gradients are added before one update.
+    A step is a sequence of terms whose gradients are added before one update. may_stop: False
+    where the rule's answer is for the history alone.
     """
 
     steps: Iterable[Sequence[Term]]
     layer: int | None = None
+    may_stop: bool = True
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,8 @@ class Trainer:
                 entry = HistoryEntry(self.steps_done, loss, accuracy, round_.layer, accepted)
                 self.history.append(entry)
                 self.progress(entry)
-                if stop is not None and accuracy is not None and accepted and stop.met(accuracy):
+                may_stop = accepted and round_.may_stop
+                if stop is not None and accuracy is not None and may_stop and stop.met(accuracy):
                     self.stop_reason = "target met"
                     break
         keeper.finish()

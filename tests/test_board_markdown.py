@@ -44,7 +44,7 @@ def test_the_table_has_a_line_for_each_row_and_each_group():
     first = [plain(line[0]) for line in lines]
     assert first[1] == "Reference models" and "Controls, which forget nothing" in first
     suli = next(line for line in lines if plain(line[0]) == "suli")
-    assert plain(suli[1]) == "reproduced by a-maintainer"
+    assert plain(suli[1]) == "reproduced"
     assert plain(suli[2]) == "99.2 ± 1.2" and plain(suli[-1]) == "3"
 
 

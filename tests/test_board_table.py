@@ -116,6 +116,12 @@ def test_a_figure_over_fewer_records_says_so():
     assert [cell.n for cell in cells] == [None, None, None, None, 2, None, None]
 
 
+def test_without_retrain_nothing_is_as_retrain():
+    rows = [row for row in aggregate() if row["method"] != "retrain"]
+    assert best(table(1, rows=rows))["Forget %"] == []
+    assert "Forget %" not in table(1, rows=rows).reached["bn_drift"]
+
+
 @pytest.mark.parametrize(
     "aim, better, worse",
     [

@@ -50,7 +50,7 @@ def methods(**options):
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_the_term_costs_three_passes_more_a_sample_and_none_without_weight(weight):
     asked = request("class-wise")
-    for method, steps in zip(methods(distorted_weight=weight), (2, 20), strict=True):
+    for method, steps in zip(methods(distorted_weight=weight), (2, 2), strict=True):
         passes = run(method, trained_convnet(), asked, accelerator=Accelerator()).passes
         size = len(asked.forget)
         extra = steps * size if weight else 0

@@ -82,7 +82,7 @@ def test_the_second_command_is_what_ci_runs():
 @pytest.mark.parametrize("command", INSTALLED)
 def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
     assert command.startswith("suli ")
-    line = command.replace("suli ", f"{sys.executable} -m suli_plugin ", 1)
+    line = re.sub(r"(^|&& )suli ", rf"\1{sys.executable} -m suli_plugin ", command)
     done = subprocess.run(
         line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
     )

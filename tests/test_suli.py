@@ -221,11 +221,27 @@ def test_frozen_batch_norm_and_learning_rate_zero_is_the_identity():
 def test_one_layer_with_the_original_as_teacher_is_su_in_one_full_batch():
     asked, model = request("class-wise"), trained_convnet()
     shared = {"lr": 1e-3, "batch_norm": "frozen"}
-    one = SULI(n_layers=1, teacher="original", inner_steps=1, batch_size=None, **shared)
+    shared |= {"temperature": 2.0, "distorted_weight": 0.0}
+    one = SULI(n_layers=1, sweeps=1, batch_size=None, **shared)
     other = SU(epochs=1, batch_size=len(asked.forget), **shared)
     assert_same(
         run(one, model, asked).model.state_dict(), run(other, model, asked).model.state_dict()
     )
+
+
+def test_class_wise_the_default_makes_its_least_sweeps_and_then_stops_at_zero():
+    asked, model = request("class-wise"), trained_convnet()
+    method = SULI(lr=1e-2, inner_steps=4, least_sweeps=3, sweeps=8)
+    history = run(method, model, asked).history
+    reached = [entry.forget_accuracy == 0 for entry in history]
+    assert any(reached[:5]), "the case must reach 0 before the least sweeps are made"
+    assert len(history) == next(i + 1 for i, zero in enumerate(reached) if zero and i >= 6)
+
+
+def test_instance_wise_the_stop_rule_is_asked_after_every_layer():
+    asked, model = request("instance-wise"), trained_convnet()
+    history = run(SULI(lr=3e-2, least_sweeps=3, sweeps=5), model, asked).history
+    assert len(history) < 6
 
 
 def test_renaming_the_classes_renames_the_result():

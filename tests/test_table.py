@@ -2,7 +2,13 @@
 
 import pytest
 
-from benchmark_adapters.table import gap_to_retrain, scenario_rows, scenario_tables
+from benchmark_adapters.table import (
+    gap_to_retrain,
+    panel_columns,
+    reached_by_controls,
+    scenario_rows,
+    scenario_tables,
+)
 
 
 def record(method, seed=0, control=False, scope="class-wise", **metrics):
@@ -58,3 +64,29 @@ def test_controls_and_references_are_apart_and_never_best():
 
 def test_a_value_that_there_is_not_is_a_dash():
     assert "-" in scenario_tables([record("suli")]).splitlines()[-2].split()
+
+
+def test_a_column_in_which_a_control_is_as_good_is_marked_but_not_for_cost():
+    rows = [
+        record("retrain", linear_probe_forget_accuracy=0.6),
+        record("suli", linear_probe_forget_accuracy=0.7, retain_accuracy=0.9),
+        record("logit_mask", control=True, linear_probe_forget_accuracy=0.9),
+    ]
+    columns, made = scenario_rows(rows)
+    reached = {columns[i].title: by for i, by in reached_by_controls(columns, made).items()}
+    assert reached["retain %"] == ["logit_mask"] and "update s" not in reached
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert [column.title for column in columns] == ["probe-forget %"]
+    assert not reached_by_controls(columns, made)
+    assert made[1].best == {0} and not made[0].best and not made[2].best
+    text = scenario_tables(rows)
+    assert "retain %†" in text and "probe-forget %†" not in text and "70.0*" in text
+
+
+def test_without_retrain_nothing_is_nearest_to_it():
+    rows = [
+        record("suli", zrf=0.4, linear_probe_forget_accuracy=0.7),
+        record("bn_drift", control=True, zrf=0.5, linear_probe_forget_accuracy=0.9),
+    ]
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert not made[0].best and not reached_by_controls(columns, made)

@@ -1,0 +1,172 @@
+"""The page of a report: one HTML file that needs nothing else, and every text in it escaped."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from benchmark_adapters.provenance import command
+from benchmark_adapters.record import canonical
+from benchmark_adapters.report.palette import DARK, LIGHT
+from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
+from benchmark_adapters.report.pictures import Gallery, LeftOut
+from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
+from benchmark_adapters.table import (
+    CONTROL_NOTE,
+    MARK,
+    panel_columns,
+    reached_by_controls,
+    scenario_rows,
+    table_cell,
+    table_title,
+)
+
+PIXELS_PER_INCH = 100
+CONTROLS = "controls, which forget nothing"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A scenario with its pictures; None if none were asked for."""
+
+    scenario: Scenario
+    gallery: Gallery | None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """What was drawn."""
+        return self.gallery.pictures if self.gallery else ()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was asked for and could not be drawn."""
+        return self.gallery.left_out if self.gallery else ()
+
+
+def page(run: RunFolder, sections: Sequence[Section]) -> str:
+    """The report as HTML. Pictures are data URIs; readers who prefer dark see the dark ones."""
+    source = files("benchmark_adapters.report").joinpath("page.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    names = dict.fromkeys(section.scenario.benchmark for section in sections)
+    return environment.from_string(source).render(
+        title=f"Unlearning on {', '.join(names)}",
+        records=sum(len(section.scenario.stored) for section in sections),
+        sections=[_section(number, section) for number, section in enumerate(sections, 1)],
+        set_aside=run.set_aside,
+        light=LIGHT,
+        dark=DARK,
+        version=version("suli-plugin"),
+        command=command(),
+    )
+
+
+def anchor(scenario: Scenario) -> str:
+    """A scenario's name in file names: letters, digits, `-` and `_` alone."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", f"{scenario.benchmark}-{scenario.name}")
+
+
+def _section(number: int, section: Section) -> dict[str, Any]:
+    scenario = section.scenario
+    columns, _ = scenario_rows(scenario.records)
+    columns, rows = scenario_rows(scenario.records, [*columns, *panel_columns(scenario.records)])
+    reached = reached_by_controls(columns, rows)
+    lines = [
+        {
+            "label": row.label,
+            "control": row.control,
+            "cells": [
+                {"text": table_cell(row, index, column), "best": index in row.best}
+                for index, column in enumerate(columns)
+            ],
+        }
+        for row in rows
+    ]
+    groups = [
+        {"title": title, "rows": [line for line in lines if line["control"] is control]}
+        for control, title in ((False, ""), (True, CONTROLS))
+    ]
+    return {
+        "anchor": f"s{number}-{anchor(scenario)}",
+        "name": scenario.name,
+        "title": str(scenario),
+        "caption": table_title(scenario.name, scenario.records)
+        + (f"; {MARK} {CONTROL_NOTE}" if reached else ""),
+        "columns": [
+            "method",
+            *(column.title + MARK * (index in reached) for index, column in enumerate(columns)),
+        ],
+        "groups": [group for group in groups if group["rows"]],
+        "pictures": [_shown(each) for each in section.pictures],
+        "pictured": section.gallery is not None,
+        "left_out": section.left_out,
+        "facts": _facts(scenario),
+        "settings": _settings(scenario),
+    }
+
+
+def _shown(picture: Picture) -> dict[str, Any]:
+    return {
+        "title": picture.title,
+        "caption": " ".join(picture.caption.split()),
+        "alt": picture.alt,
+        "numbers": picture.numbers,
+        "light": _data_uri(picture.light),
+        "dark": _data_uri(picture.dark),
+        "width": round(_width(picture.light) / DOTS_PER_INCH * PIXELS_PER_INCH),
+    }
+
+
+def _facts(scenario: Scenario) -> list[tuple[str, list[str]]]:
+    """What was the same for all records is said once, the rest as often as it differs."""
+    makers: dict[str, Callable[[Record], str]] = {
+        "Images scored": lambda r: ", ".join(f"{n} {name}" for name, n in r["sizes"].items()),
+        "Original": lambda r: _listed(r["original"]),
+        "Hardware": lambda r: (
+            f"{r['hardware']}; device {r['device']}, processes {r['processes']}, "
+            f"mixed precision {r['precision']}"
+        ),
+        "Versions": lambda r: ", ".join(f"{name} {v}" for name, v in r["versions"].items()),
+        "Code": lambda r: str(r.get("git_commit") or "an installed package"),
+        "Command": lambda r: str(r["command"]),
+    }
+    return [(name, _distinct(map(make, scenario.records))) for name, make in makers.items()]
+
+
+def _settings(scenario: Scenario) -> list[tuple[str, list[str]]]:
+    return [
+        (
+            label,
+            _distinct(
+                canonical(r["hyperparameters"]) for r in scenario.records if r["method"] == label
+            ),
+        )
+        for label in scenario.labels
+    ]
+
+
+def _listed(described: Record) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in described.items()) or "not said"
+
+
+def _plain(value: Any) -> str:
+    return f"({_listed(value)})" if isinstance(value, dict) else str(value)
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _width(png: bytes) -> int:
+    """Pixels across, which a PNG file says after its signature and the head of its first chunk."""
+    return int.from_bytes(png[16:20], "big")

@@ -1,0 +1,121 @@
+"""All pictures of a scenario that its records allow, and why the others are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmark_adapters.report import curves, grad_cam, radar, trade_off, tsne
+from benchmark_adapters.report.picture import CannotBeDrawn, Picture
+from benchmark_adapters.report.run_folder import RunFolder, Scenario, matching
+from benchmark_adapters.report.shown_models import Folders, shown_models
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the pictures show.
+
+    scenarios, methods: names and globs. Without scenarios, the first of each scope is shown;
+    without methods, all in the charts and a few as models (see `models_shown`). seed: of what
+    shows one run only; the lowest there is if None. models: open the unlearned models and the
+    images, too, which the records name; folders: where they are now.
+    """
+
+    scenarios: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    seed: int | None = None
+    models: bool = True
+    folders: Folders = field(default_factory=Folders)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A picture that is not there, and why."""
+
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of one scenario, and those that are left out."""
+
+    pictures: tuple[Picture, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def pictured(run: RunFolder, choice: Choice) -> list[Scenario]:
+    """The scenarios that get pictures. Raises ValueError for a name that there is not."""
+    if choice.scenarios:
+        known = list(dict.fromkeys(scenario.name for scenario in run.scenarios))
+        chosen = set(matching(known, choice.scenarios, "scenario"))
+        return [scenario for scenario in run.scenarios if scenario.name in chosen]
+    first: dict[tuple[str, bool], Scenario] = {}
+    for scenario in run.scenarios:
+        first.setdefault((scenario.benchmark, scenario.class_wise), scenario)
+    return list(first.values())
+
+
+def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gallery:
+    """Draw what can be drawn. Raises ValueError for a method or seed that there is not."""
+    labels = matching(scenario.labels, choice.methods, "method")
+    seed = _seed(scenario, choice.seed)
+    drawn: list[Picture | LeftOut] = [
+        _try(radar.TITLE, lambda: radar.radar(scenario, labels)),
+        _try(trade_off.TITLE, lambda: trade_off.trade_off(scenario, labels)),
+        _try(curves.TITLE, lambda: curves.curves(scenario, labels, seed)),
+        *_of_models(scenario, labels if choice.methods else None, seed, choice, accelerator),
+    ]
+    return Gallery(
+        tuple(each for each in drawn if isinstance(each, Picture)),
+        tuple(each for each in drawn if isinstance(each, LeftOut)),
+    )
+
+
+def models_shown(scenario: Scenario) -> list[str]:
+    """Original, Retrain, SULI and the controls; the first methods where SULI did not run."""
+    usual = {"original", "retrain", "suli", *scenario.controls}
+    others = [label for label in scenario.labels if label not in usual]
+    if "suli" not in scenario.labels and others:
+        usual.add(others[0])
+    return [label for label in scenario.labels if label in usual]
+
+
+def _of_models(
+    scenario: Scenario,
+    labels: Sequence[str] | None,
+    seed: int,
+    choice: Choice,
+    accelerator: Accelerator,
+) -> list[Picture | LeftOut]:
+    wanted = models_shown(scenario) if labels is None else labels
+    try:
+        if not choice.models:
+            raise CannotBeDrawn("--records-only opens neither models nor images")
+        shown = shown_models(scenario, wanted, seed, choice.folders)
+    except CannotBeDrawn as reason:
+        return [LeftOut(title, str(reason)) for title in (tsne.TITLE, grad_cam.TITLE)]
+    return [
+        _try(tsne.TITLE, lambda: tsne.tsne(shown, accelerator)),
+        _try(grad_cam.TITLE, lambda: grad_cam.grad_cam(shown, accelerator)),
+    ]
+
+
+def _try(title: str, draw: Callable[[], Picture]) -> Picture | LeftOut:
+    try:
+        return draw()
+    except CannotBeDrawn as reason:
+        return LeftOut(title, str(reason))
+
+
+def _seed(scenario: Scenario, wanted: int | None) -> int:
+    if wanted is None:
+        return scenario.seeds[0]
+    if wanted not in scenario.seeds:
+        known = ", ".join(map(str, scenario.seeds))
+        raise ValueError(f"no record of {scenario} has seed {wanted}; its seeds: {known}")
+    return wanted
