@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from leaderboards.board_rows import BoardRow
 from leaderboards.board_table import BoardTable, Column, Group, TableRow
 from leaderboards.harmless_text import harmless
 

@@ -63,7 +63,7 @@ def test_a_new_figure_makes_page_and_tables_stale_but_not_the_card(tmp_path, rea
 
 def test_a_row_of_an_unknown_board_is_refused(tmp_path, readme):
     row = {**aggregate()[0], "board": "letters.class-wise"}
-    with pytest.raises(ValueError, match="'original' is for board 'letters.class-wise', but ther"):
+    with pytest.raises(ValueError, match=r"'original' is for board 'letters\.class-wise', but"):
         files(tmp_path, readme, rows=[row])
 
 

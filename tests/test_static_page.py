@@ -97,7 +97,7 @@ def test_each_plot_is_a_picture_with_a_text(page):
 
 
 def test_each_row_has_its_settings_command_and_figures(page):
-    assert len(page.all("details")) == 24
+    assert len(page.all("details")) == 24 + 1, "and one with what the columns mean"
     texts = page.texts
     assert "suli bench run digits --methods suli@official" in texts
     assert {"temperature", "0.0001", "AMD EPYC, 2 threads", "0.813 ± 0.010"} <= set(texts)
