@@ -1,0 +1,19 @@
+"""`suli leaderboard`: the group; each subcommand is in a file of its own and imports what it needs
+inside."""
+
+from __future__ import annotations
+
+import click
+
+from suli_plugin.hookspecs import hookimpl
+
+
+@hookimpl
+def register_commands(cli: click.Group) -> None:
+    """The group `leaderboard`."""
+    cli.add_command(leaderboard)
+
+
+@click.group()
+def leaderboard() -> None:
+    """Leaderboards whose entries are computed again before they count."""
