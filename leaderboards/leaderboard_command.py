@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import click
 
+from leaderboards.compare_command import compare
+from leaderboards.render_command import render
 from suli_plugin.hookspecs import hookimpl
 
 
@@ -17,3 +19,7 @@ def register_commands(cli: click.Group) -> None:
 @click.group()
 def leaderboard() -> None:
     """Leaderboards whose entries are computed again before they count."""
+
+
+leaderboard.add_command(compare)
+leaderboard.add_command(render)
