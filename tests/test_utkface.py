@@ -194,7 +194,7 @@ def test_an_original_whose_outputs_do_not_fit_is_refused(faces, tmp_path):
     with pytest.raises(ValueError, match=r"ten has 10 outputs, but .* has 3 classes \(0-19, 20-40"):
         benchmark(faces, original=ten).describe()
     turned = saved_original(tmp_path / "turned", 3, classes=("41-116", "20-40", "0-19"))
-    with pytest.raises(ValueError, match="output 0 of .* is '41-116', which is class 2"):
+    with pytest.raises(ValueError, match=r"output 0 of .* is '41-116', which is class 2"):
         benchmark(faces, original=turned).describe()
 
 

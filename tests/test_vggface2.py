@@ -118,7 +118,7 @@ def test_folders_without_identities_are_refused_with_what_is_expected(faces, tmp
     with pytest.raises(ValueError, match=expected):
         benchmark(tmp_path / "empty").describe()
     put_images(tmp_path / "small", ["n1/a.jpg", "n1/b.jpg", "n2/a.jpg"])
-    with pytest.raises(ValueError, match="one image of class n2, copies aside.*take its folder"):
+    with pytest.raises(ValueError, match=r"one image of class n2, copies aside.*take its folder"):
         benchmark(tmp_path / "small").describe()
 
 
