@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IMAGE_COLUMNS = ("img", "image", "images", "picture")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "target", "class")
-_AT_ONCE = 10_000
+_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ImageData:
         return f"{self.source}@{self.revision}" if self.revision else self.source
 
     def encoded(self) -> Iterator[Any]:
-        """The image column as Arrow chunks, some thousand rows after the other.
+        """The image column as Arrow chunks, a thousand rows after the other.
 
         A chunk is a struct array of `bytes` and `path`; see `encoded_bytes`.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
@@ -45,7 +45,7 @@ class LogitMask(Unlearner):
         return model
 
 
-def last_layer(model: nn.Module) -> tuple[nn.Parameter, nn.Parameter]:
+def last_layer(model: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight and bias of the model's last linear layer, or last convolution if it has none.
 
     An all-convolutional network ends in a convolution. Raises ValueError if there is no bias.
