@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import click
 
+from leaderboards.board_commands import drop_evidence, list_boards, measure, tolerances
 from leaderboards.compare_command import compare
+from leaderboards.export_command import export
 from leaderboards.render_command import render
+from leaderboards.submit_command import submit
+from leaderboards.verify_command import verify
 from suli_plugin.hookspecs import hookimpl
 
 
@@ -21,5 +25,9 @@ def leaderboard() -> None:
     """Leaderboards whose entries are computed again before they count."""
 
 
-leaderboard.add_command(compare)
-leaderboard.add_command(render)
+_COMMANDS = (
+    *(submit, verify, export, render, compare),
+    *(list_boards, measure, tolerances, drop_evidence),
+)
+for _command in _COMMANDS:
+    leaderboard.add_command(_command)

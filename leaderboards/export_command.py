@@ -1,0 +1,36 @@
+"""`suli leaderboard export`: a store's rows for other programs. Imports what it needs inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmark_adapters.one_line_errors import one_line_errors
+
+
+@click.command()
+@click.argument("source", metavar="ORG/NAME|DIR")
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboard"),
+    show_default=True, metavar="DIR", help="Where to write them.",
+)  # fmt: skip
+def export(source: str, output: Path) -> None:
+    """Write the rows of all boards as one parquet and one JSON file, and a card about them.
+
+    The rows are made anew from the submissions and the verdicts. In aggregate.json they are whole;
+    aggregate.parquet is flat, with a column each for mean, deviation and number of seeds of a
+    metric.
+
+    \b
+    suli leaderboard export org/results --output leaderboard
+    """
+    with one_line_errors():
+        from leaderboards.aggregate_files import aggregate_files
+        from leaderboards.folder_store import write_bytes
+        from leaderboards.store_place import hub_store, store_files
+
+        made = aggregate_files(store_files(hub_store(source), source))
+        for name, data in made.items():
+            write_bytes(output / name, data)
+            click.echo(f"{output / name}: {len(data)} bytes")
