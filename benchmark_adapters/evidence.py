@@ -7,13 +7,11 @@ import hashlib
 import io
 import os
 import tempfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from benchmark_adapters.weight_files import load_weights, read_weights
@@ -54,19 +52,25 @@ def read_logits(
     sha256: of the file. limit: bytes that it may hold when decompressed.
     Raises ValueError for another hash, a damaged or larger file, and other tensors.
     """
-    data = _read(path, sha256)
+    return unpacked_logits(_read(path, sha256), str(path), limit=limit)
+
+
+def unpacked_logits(data: bytes, name: str, *, limit: int = LOGITS_LIMIT) -> dict[str, Tensor]:
+    """The logits in the bytes of a file, as `read_logits` gives them. name: for messages."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             plain = file.read(limit + 1)
-        if len(plain) > limit:
-            raise ValueError(f"{path} holds more than {limit} bytes of logits")
-        logits = safetensors.torch.load(plain)
-    except (OSError, EOFError, SafetensorError, zlib.error) as error:
-        raise ValueError(f"{path} is not a compressed file of logits: {error}") from error
-    for name, value in logits.items():
+        if len(plain) <= limit:
+            logits = safetensors.torch.load(plain)
+    except Exception as error:
+        # Broken headers raise the libraries' own errors, KeyError and others.
+        raise ValueError(f"{name} is not a compressed file of logits: {error}") from error
+    if len(plain) > limit:
+        raise ValueError(f"{name} holds more than {limit} bytes of logits")
+    for key, value in logits.items():
         if value.dim() != 2 or str(value.dtype) != "torch.float32":
             raise ValueError(
-                f"{path}: expected float32 (N, K) for {name!r}, "
+                f"{name}: expected float32 (N, K) for {key!r}, "
                 f"got {value.dtype} {tuple(value.shape)}"
             )
     return logits

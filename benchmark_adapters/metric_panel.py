@@ -105,14 +105,24 @@ def panel(
     relearning, `relearn_updates` (mini-batches of the forget set; `relearn_reached` is 0 if they
     ran out) and `anamnesis_index` (left out where it is undefined); class-wise `linear_probe_*`.
     """
+    return {
+        **logit_panel(seen, case.forget_classes, against),
+        **_probe(seen, case.forget_classes, against.seed),
+        **_relearning(_relearn(model, case, accelerator, against), against.retrained),
+    }
+
+
+def logit_panel(seen: Observed, classes: Sequence[int], against: Yardstick) -> dict[str, float]:
+    """Those of the panel's metrics that the logits alone decide, so that others can check them.
+
+    classes: the forgotten ones; empty for instance-wise.
+    """
     retrained = against.retrained
     untrained = probabilities(against.untrained.logits)
     return {
-        **logit_metrics(seen, case.forget_classes, seed=against.seed),
-        **(compared(seen, case.forget_classes, retrained.seen, against.seed) if retrained else {}),
+        **logit_metrics(seen, classes, seed=against.seed),
+        **(compared(seen, classes, retrained.seen, against.seed) if retrained else {}),
         "zrf": zrf(probabilities(seen.forget.logits), untrained),
-        **_probe(seen, case.forget_classes, against.seed),
-        **_relearning(_relearn(model, case, accelerator, against), retrained),
     }
 
 

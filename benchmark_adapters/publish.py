@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmark_adapters.checkpoints import WEIGHTS
-from benchmark_adapters.hub_access import REPOSITORY, WAITS, HubError, clearly
+from benchmark_adapters.hub_access import REPOSITORY, HubError
+from benchmark_adapters.hub_push import broken_uploads, pushed
 from benchmark_adapters.receipt import RECEIPT, check_receipt, file_hashes, read_receipt
 from benchmark_adapters.weight_files import SUFFIXES
 
@@ -55,15 +55,7 @@ def publish(
     receipt = checked_checkpoint(folder)
     push = _Push(folder, repository, receipt, private, create_pr, force, token)
     with _remedy(repository, create_pr):
-        for wait in (*WAITS, None):
-            try:
-                return clearly(repository, push, token=token, once=True)
-            except HubError as error:
-                if wait is None or not _may_pass(error):
-                    raise
-            # What was done before the answer was lost is found at the next attempt.
-            time.sleep(wait)
-    raise AssertionError("the last attempt returns or raises")
+        return pushed(repository, push, token=token)
 
 
 def check_repository(repository: str) -> None:
@@ -158,7 +150,7 @@ class _Push:
             *(CommitOperationAdd(_name(path, self.folder), path) for path in paths),
             *map(CommitOperationDelete, stale),
         ]
-        try:
+        with broken_uploads():
             commit = api.create_commit(
                 self.repository,
                 operations,
@@ -166,9 +158,6 @@ class _Push:
                 commit_description=self._description(stale),
                 create_pr=self.create_pr,
             )
-        except RuntimeError as error:
-            # The client's word for an upload that broke off.
-            raise _BrokenUpload(error) from error
         if not self.create_pr:
             return Published(self.repository, commit.oid, str(commit.commit_url))
         return Published(
@@ -190,17 +179,6 @@ class _Push:
         )
 
 
-class _BrokenUpload(ConnectionError):
-    """A file did not arrive, although the client tried several times, or arrived damaged."""
-
-    def __init__(self, error: RuntimeError) -> None:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        super().__init__(f"the upload broke off: {reason}")
-        # Only refused bytes are worth another attempt: lost connections had theirs.
-        response = getattr(error.__cause__, "response", None)
-        self.may_pass = getattr(response, "status_code", None) == 400
-
-
 @contextmanager
 def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
     """Say what to do where the right to write is missing."""
@@ -213,19 +191,6 @@ def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
                 f"as a pull request"
             ) from error
         raise
-
-
-def _may_pass(error: HubError) -> bool:
-    """Whether the Hub was out of order or the connection was lost, rather than a refusal."""
-    cause = error.__cause__
-    if isinstance(cause, _BrokenUpload):
-        return cause.may_pass
-    status = getattr(getattr(cause, "response", None), "status_code", None)
-    if status is not None:
-        return status in (408, 429) or status >= 500
-    from huggingface_hub.errors import LocalTokenNotFoundError, OfflineModeIsEnabled
-
-    return not isinstance(cause, (OfflineModeIsEnabled, LocalTokenNotFoundError))
 
 
 def _weights(head: Any) -> list[str]:

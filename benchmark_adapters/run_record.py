@@ -51,18 +51,35 @@ def cell_key(
     case: str,
 ) -> str:
     """SHA-256 of all that decides a result. case: a hash of original and data."""
-    decides = {
-        "benchmark": benchmark,
-        "scenario": scenario,
-        "label": label,
-        "hyperparameters": unlearner.hyperparameters(),
-        "seed": seed,
-        "case": case,
-        "plugin": str(origin),
-        "precision": accelerator.mixed_precision,
-        "processes": accelerator.num_processes,
-        "device": device_name(accelerator.device),
-    }
+    return _cell_hash(
+        {
+            "benchmark": benchmark,
+            "scenario": scenario,
+            "label": label,
+            "hyperparameters": unlearner.hyperparameters(),
+            "seed": seed,
+            "case": case,
+            "plugin": str(origin),
+            "precision": accelerator.mixed_precision,
+            "processes": accelerator.num_processes,
+            "device": device_name(accelerator.device),
+        }
+    )
+
+
+def cell_of_record(record: Mapping[str, Any]) -> str:
+    """The key that `cell_key` gave the cell of a record, if the record tells the truth about it.
+
+    Raises TypeError if its `plugin` is no entry point.
+    """
+    same = ("benchmark", "scenario", "hyperparameters", "seed", "case", "precision", "processes",
+            "device")  # fmt: skip
+    origin = Origin(**record["plugin"])
+    decides = {name: record[name] for name in same}
+    return _cell_hash({**decides, "label": record["method"], "plugin": str(origin)})
+
+
+def _cell_hash(decides: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(decides).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from benchmark_adapters.metric_panel import (
     Observed,
     Retrained,
     Yardstick,
-    compared,
+    logit_panel,
     observe,
     panel,
     relearned,
@@ -63,49 +64,79 @@ def find_retrained(
 
 
 class ScoredCase:
-    """A case, made once for all its cells. logits: of the model measured last, by set."""
+    """A case, made once for all its cells. logits: of the model measured last, by set.
+
+    case: if it was made otherwise, with another original, say. retrained: the retrained model
+    that the others are compared with, None while there is none.
+    """
 
     def __init__(
-        self, benchmark: Benchmark, scenario: str, seed: int, accelerator: Accelerator
+        self,
+        benchmark: Benchmark,
+        scenario: str,
+        seed: int,
+        accelerator: Accelerator,
+        case: Case | None = None,
     ) -> None:
         self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
-        self.case: Case = benchmark.case(scenario, seed)
+        self.case = case if case is not None else benchmark.case(scenario, seed)
         self.logits: dict[str, Tensor] = {}
-        self._retrained: Retrained | None = None
+        self.retrained: Retrained | None = None
 
     def compare_with(self, stored: StoredRetrained | None) -> None:
         """Compare what is measured from here on with this retrained model, if there is one."""
-        if stored is None or (self._retrained and self._retrained.hash == stored.hash):
+        if stored is None or (self.retrained and self.retrained.hash == stored.hash):
             return
-        logits = read_logits(stored.logits, stored.sha256)
-        seen = Observed(
+        seen = self.seen_in(read_logits(stored.logits, stored.sha256))
+        self.retrained = Retrained(seen, stored.relearn, stored.hash)
+
+    def seen_in(self, logits: Mapping[str, Tensor]) -> Observed:
+        """Kept logits, by the set's name, with this case's labels.
+
+        Raises ValueError unless there is one finite row for each image of each set.
+        """
+        if logits.keys() != self.sets.keys():
+            raise ValueError(f"expected logits of {list(self.sets)}, got {list(logits)}")
+        for name, images in self.sets.items():
+            if len(logits[name]) != len(images):
+                raise ValueError(
+                    f"the {name} set has {len(images)} images, got {len(logits[name])} logits"
+                )
+            if not bool(logits[name].isfinite().all()):
+                raise ValueError(f"the logits of the {name} set are not all finite")
+        return Observed(
             **{name: Predictions(logits[name], of.labels) for name, of in self.sets.items()}
         )
-        self._retrained = Retrained(seen, stored.relearn, stored.hash)
+
+    def rescore(self, seen: Observed, *, is_retrained: bool = False) -> dict[str, float]:
+        """Those metrics of `measure` that the logits alone decide."""
+        return logit_panel(seen, self.case.forget_classes, self._against(seen, is_retrained))
 
     def measure(self, model: nn.Module, case: str, *, is_retrained: bool = False) -> Measured:
         """The whole panel of a model. case: the fingerprint; is_retrained: others come after."""
         seen = observe(model, self.case, self.accelerator)
         self.logits = {name: getattr(seen, name).logits for name in self.sets}
-        against = dataclasses.replace(self._yardstick, retrained=self._retrained)
-        if is_retrained:
-            against = dataclasses.replace(against, retrained=None)
+        against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)
         if is_retrained:
-            own = Retrained(seen, relearned(metrics), state_hash(model))
-            self._retrained = own
-            metrics |= compared(seen, self.case.forget_classes, seen, self.seed)
+            self.retrained = Retrained(seen, relearned(metrics), state_hash(model))
         return Measured(
             metrics,
-            forget_set_hash=self._hashes["forget"],
-            original_hash=self._original_hash,
+            forget_set_hash=self.set_hashes["forget"],
+            original_hash=self.original_hash,
             case=case,
             original=self.case.original_source,
             sizes={name: len(images) for name, images in self.sets.items()},
-            set_hashes=self._hashes,
+            set_hashes=self.set_hashes,
             options=self.benchmark.options(),
-            compared_with=self._retrained.hash if self._retrained else None,
+            compared_with=self.retrained.hash if self.retrained else None,
         )
+
+    def _against(self, seen: Observed, is_retrained: bool) -> Yardstick:
+        # Retrain is no further from itself than 0, and has no relearn time but its own.
+        itself = Retrained(seen, None, "")
+        retrained = itself if is_retrained else self.retrained
+        return dataclasses.replace(self._yardstick, retrained=retrained)
 
     @cached_property
     def sets(self) -> dict[str, ImageSet]:
@@ -124,9 +155,11 @@ class ScoredCase:
         return yardstick(self.case, self.accelerator, seed=self.seed, relearn_updates=updates)
 
     @cached_property
-    def _hashes(self) -> dict[str, str]:
+    def set_hashes(self) -> dict[str, str]:
+        """Of what is scored, by the set's name."""
         return {name: images.content_hash() for name, images in self.sets.items()}
 
     @cached_property
-    def _original_hash(self) -> str:
+    def original_hash(self) -> str:
+        """Of the original's weights."""
         return state_hash(self.case.original)

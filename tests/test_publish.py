@@ -33,7 +33,7 @@ def checkpoint(whole, tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr("benchmark_adapters.publish.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("benchmark_adapters.hub_push.WAITS", (0.0, 0.0, 0.0))
 
 
 def logits(model):

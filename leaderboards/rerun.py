@@ -1,0 +1,119 @@
+"""Level `rerun`: the method run again from its recorded hyper-parameters and seed, on this machine.
+
+The only level that runs a method's code, which must be installed here; none comes with a
+submission.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark_adapters.evidence import LOGITS_SUFFIX
+from benchmark_adapters.grid import Cell, plan, run_grid
+from benchmark_adapters.record import write_atomically
+from benchmark_adapters.scored_case import RETRAIN
+from leaderboards.board_cases import BoardCases
+from leaderboards.board_metrics import score_values
+from leaderboards.findings import Findings
+from leaderboards.store_evidence import Record, StoreEvidence
+from leaderboards.submission import Submission, record_name
+from suli_plugin.plugins import Registry
+
+
+def check_installed(submission: Submission, registry: Registry) -> str:
+    """What differs in the plugin that is installed here, empty if nothing does.
+
+    Raises ValueError if the method is not installed, or comes from another distribution.
+    """
+    name, told = submission.method.partition("@")[0], submission.plugin
+    wanted = f"the plugin {told['plugin']!a:.60} of {told['distribution']!a:.60}"
+    if name not in registry.unlearners:
+        raise ValueError(f"to run {name} again, {wanted} must be installed here")
+    origin = registry.origins[name]
+    if (origin.plugin, origin.distribution) != (told["plugin"], told["distribution"]):
+        raise ValueError(f"{name} here is of {origin}, the records are of {wanted}")
+    if origin.version != told["version"]:
+        return f"run again with {origin}, the records are of version {told['version']!a:.60}"
+    return ""
+
+
+def rerun(
+    submission: Submission,
+    store: StoreEvidence,
+    cases: BoardCases,
+    registry: Registry,
+    folder: Path,
+    *,
+    sample: int | None = None,
+) -> Findings:
+    """Run the records' cells again, from this machine's own originals.
+
+    folder: keeps what was run, so that an interrupted verification goes on. sample: so many
+    records, drawn anew each time. Raises ValueError if the plugin or the precision is not to be
+    had here, or a method fails.
+    """
+    findings = Findings()
+    note = check_installed(submission, registry)
+    findings.notes += [note] if note else []
+    records = list(submission.claimed)
+    if sample is not None and sample < len(records):
+        records = random.SystemRandom().sample(records, sample)
+    _check_precision(submission, cases)
+    cells = [_cell(submission, record, cases, registry) for record in records]
+    for record, cell in zip(records, cells, strict=True):
+        _place_retrained(record, cell, store, folder)
+    outcome = run_grid(cells, cases.benchmark, registry, folder, cases.accelerator, evidence=False)
+    if outcome.failed:
+        cell, reason = outcome.failed[0]
+        raise ValueError(f"{cell} could not be run again: {reason}")
+    for record in outcome.records:
+        findings.found[record_name(record)] = score_values(record)
+    findings.notes += _same_weights(records, outcome.records)
+    return findings
+
+
+def _check_precision(submission: Submission, cases: BoardCases) -> None:
+    wanted, here = submission.claimed[0]["precision"], cases.accelerator.mixed_precision
+    if wanted != here:
+        raise ValueError(f"it was run in the precision {wanted}, not {here}: verify it alone")
+
+
+def _cell(submission: Submission, record: Record, cases: BoardCases, registry: Registry) -> Cell:
+    # The very seeds and scenarios of the record, so that the plan is of one cell.
+    [cell] = plan(
+        cases.benchmark,
+        registry,
+        scenarios=[record["scenario"]],
+        methods=[submission.method],
+        seeds=[record["seed"]],
+        changes={submission.method: record["hyperparameters"]},
+        accelerator=cases.accelerator,
+    )
+    return cell
+
+
+def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: Path) -> None:
+    """Put the Retrain that the record is compared with where the grid looks for one."""
+    wanted = record.get("compared_with")
+    if wanted is None or cell.label == RETRAIN:
+        return
+    found = store.record_of(RETRAIN, record["scenario"], record["seed"], wanted)
+    if found is None:
+        raise ValueError(f"the Retrain {wanted:.12} is not in {store.files.where}")
+    submission, retrained = found
+    place = folder / cell.benchmark / cell.scenario / RETRAIN
+    stem = f"{retrained['seed']}-{retrained['cell'][:12]}"
+    path = submission.evidence_path(retrained, "logits")
+    data = store.files.read(path, store.logits_limit(retrained))
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{stem}{LOGITS_SUFFIX}").write_bytes(data)
+    write_atomically(place / f"{stem}.json", json.dumps(retrained))
+
+
+def _same_weights(records: Sequence[Record], again: Sequence[Record]) -> list[str]:
+    found = {record_name(record): record["unlearned_hash"] for record in again}
+    same = sum(found[record_name(record)] == record["unlearned_hash"] for record in records)
+    return [f"{same} of {len(records)} models were made again bit by bit"]
