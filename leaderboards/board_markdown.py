@@ -19,7 +19,7 @@ STATES = {
 def board_markdown(table: BoardTable) -> str:
     """Heading, table and notes; each row's details are on the page only."""
     facts = [f"{title}: {_text(text)}" for title, text in table.board.facts.items()]
-    heading = f"### {_text(table.board.title)}\n\n{'; '.join(facts)}."
+    heading = f"### {_text(table.board.title)}\n\n{'<br>'.join(facts)}"
     if not table.groups:
         return f"{heading}\n\nNo entries yet."
     return "\n\n".join([heading, _table(table), *_notes(table)])

@@ -129,7 +129,7 @@ _GROUPS = {
 
 
 def board_table(board: ShownBoard, rows: Sequence[BoardRow]) -> BoardTable:
-    """The table of the rows that are of this board, ordered by gap to Retrain, then by name."""
+    """The table of the rows that are of this board, references first, by gap, then by name."""
     own = sorted((row for row in rows if row.board == board.name), key=_order)
     columns = _columns(board, own)
     best = [_best(column, own) for column in columns]
@@ -166,7 +166,8 @@ def _kind(row: BoardRow) -> str:
 def _order(row: BoardRow) -> tuple[object, ...]:
     gap = row.gap_to_retrain
     submission = str(row.details.get("submission") or "")
-    return (gap is None, gap.mean if gap else 0.0, row.method, row.state, submission)
+    first = not row.reference_row
+    return (first, gap is None, gap.mean if gap else 0.0, row.method, row.state, submission)
 
 
 def _columns(board: ShownBoard, rows: Sequence[BoardRow]) -> list[Column]:

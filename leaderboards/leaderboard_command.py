@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import click
 
+from leaderboards.render_command import render
 from suli_plugin.hookspecs import hookimpl
 
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
     """The group `leaderboard`."""
+    leaderboard.add_command(render)
     cli.add_command(leaderboard)
 
 

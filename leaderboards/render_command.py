@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
 from suli_plugin.cli import as_json
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 README = Path("README.md")
 
 
 @click.command()
-@click.argument("store", required=False, default="leaderboards/results", metavar="[STORE]")
+@click.argument(
+    "store", required=False, type=click.Path(path_type=Path), default=Path("leaderboards/results"),
+    metavar="[STORE]",
+)  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboards/page"),
     show_default=True, help="Folder for the page: a static Space as it is.",
@@ -31,8 +30,10 @@ README = Path("README.md")
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 @as_json
-def render(store: str, output: Path, documents: Sequence[Path], check: bool, as_json: bool) -> None:
-    """Write the tables and the page of the leaderboards in STORE, a folder.
+def render(
+    store: Path, output: Path, documents: Sequence[Path], check: bool, as_json: bool
+) -> None:
+    """Write the tables and the page of the leaderboards in STORE, a folder of submissions.
 
     \b
     suli leaderboard render
@@ -54,15 +55,21 @@ def render(store: str, output: Path, documents: Sequence[Path], check: bool, as_
     sys.exit(1 if check and changed else 0)
 
 
-def _rendered(store: str, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
-    from leaderboards.aggregate import read_aggregate
-    from leaderboards.board import boards
+def _rendered(store: Path, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
+    from leaderboards.aggregate import rows
+    from leaderboards.board import board_names, load_board
     from leaderboards.board_rows import board_rows
     from leaderboards.rendered_files import rendered_files
     from leaderboards.shown_boards import shown_board
+    from leaderboards.store_files import FolderFiles
 
-    shown = [shown_board(board) for board in boards()]
-    return rendered_files(shown, board_rows(read_aggregate(store)), output, documents)
+    if not store.is_dir():
+        raise ValueError(
+            f"no store of submissions at {store}; name its folder, or make one with "
+            f"'suli leaderboard submit'"
+        )
+    boards = [shown_board(load_board(name)) for name in board_names()]
+    return rendered_files(boards, board_rows(rows(FolderFiles(store))), output, documents)
 
 
 def _say(files: Mapping[Path, str], changed: Sequence[Path], check: bool, as_json: bool) -> None:
