@@ -12,6 +12,9 @@ from leaderboards.render_command import render
 MARKED = "# Ours\n\n<!-- leaderboard cifar10-resnet18.class-wise -->\n<!-- /leaderboard -->\n"
 
 
+ROOT = Path(__file__).parent.parent
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """The current folder, with an empty store in its usual place and a README."""
@@ -35,6 +38,20 @@ def test_page_and_tables_are_written_where_nothing_else_is_said():
     text = Path("leaderboards/page/index.html").read_text(encoding="utf-8")
     assert text.count("<section") == len(board_names()) >= 10
     assert run().stdout == "4 files are as the store says\n"
+
+
+@pytest.mark.skipif(
+    not (ROOT / "leaderboards" / "results").is_dir(), reason="no results are shipped yet"
+)
+def test_the_files_of_this_repository_are_as_its_results_say(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run("--check")
+
+
+def test_everybody_may_read_what_was_written():
+    run()
+    modes = {path.stat().st_mode & 0o777 for path in Path("leaderboards/page").iterdir()}
+    assert modes == {0o644} == {Path("README.md").stat().st_mode & 0o777}
 
 
 def test_check_writes_nothing_and_names_what_is_stale():
