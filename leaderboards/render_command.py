@@ -13,13 +13,11 @@ from benchmark_adapters.one_line_errors import one_line_errors
 from suli_plugin.cli import as_json
 
 README = Path("README.md")
+RESULTS = "leaderboards/results"
 
 
 @click.command()
-@click.argument(
-    "store", required=False, type=click.Path(path_type=Path), default=Path("leaderboards/results"),
-    metavar="[STORE]",
-)  # fmt: skip
+@click.argument("store", required=False, metavar="[ORG/NAME|DIR]")
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboards/page"),
     show_default=True, help="Folder for the page: a static Space as it is.",
@@ -31,14 +29,14 @@ README = Path("README.md")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 @as_json
 def render(
-    store: Path, output: Path, documents: Sequence[Path], check: bool, as_json: bool
+    store: str | None, output: Path, documents: Sequence[Path], check: bool, as_json: bool
 ) -> None:
-    """Write the tables and the page of the leaderboards in STORE, a folder of submissions.
+    """Write the tables and the page of the leaderboards of a store, by default this repository's.
 
     \b
     suli leaderboard render
     suli leaderboard render --check
-    suli leaderboard render results --output space --document BOARDS.md
+    suli leaderboard render org/results --output space --document BOARDS.md
 
     The page is DIR/index.html, which needs no other file and no network. In a Markdown file the
     lines between '<!-- leaderboard digits -->' and '<!-- /leaderboard -->' become the tables of a
@@ -55,21 +53,25 @@ def render(
     sys.exit(1 if check and changed else 0)
 
 
-def _rendered(store: Path, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
+def _rendered(store: str | None, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
     from leaderboards.aggregate import rows
     from leaderboards.board import board_names, load_board
     from leaderboards.board_rows import board_rows
     from leaderboards.rendered_files import rendered_files
     from leaderboards.shown_boards import shown_board
-    from leaderboards.store_files import FolderFiles
+    from leaderboards.store_place import hub_store, store_files
 
-    if not store.is_dir():
-        raise ValueError(
-            f"no store of submissions at {store}; name its folder, or make one with "
-            f"'suli leaderboard submit'"
-        )
+    place = _place(store)
     boards = [shown_board(load_board(name)) for name in board_names()]
-    return rendered_files(boards, board_rows(rows(FolderFiles(store))), output, documents)
+    found = rows(store_files(hub_store(place), place))
+    return rendered_files(boards, board_rows(found), output, documents)
+
+
+def _place(store: str | None) -> str:
+    """The store that is meant; the default is a folder, never a repository of its name."""
+    if store is None and not Path(RESULTS).is_dir():
+        raise ValueError(f"there is no {RESULTS} here; name a store, a folder or ORG/NAME")
+    return store or RESULTS
 
 
 def _say(files: Mapping[Path, str], changed: Sequence[Path], check: bool, as_json: bool) -> None:

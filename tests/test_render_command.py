@@ -73,6 +73,16 @@ def test_another_store_output_and_document(tmp_path):
     assert Path("README.md").read_text(encoding="utf-8") == MARKED
 
 
+def test_a_store_on_the_hub_gives_what_its_folder_gives(hub, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "README.md").write_text("# Results\n", encoding="utf-8")
+    hub.seed_repo("org/results", "dataset", tmp_path / "store")
+    run("org/results", "--output", "from-hub")
+    run("store", "--output", "from-folder")
+    pages = [Path(name, "index.html").read_bytes() for name in ("from-hub", "from-folder")]
+    assert pages[0] == pages[1]
+
+
 def test_without_a_readme_the_page_is_written_all_the_same():
     Path("README.md").unlink()
     assert "README.md" not in run("--output", "space").stdout.replace("space/README.md", "")
@@ -87,7 +97,6 @@ def test_json_lists_what_was_written_and_what_is_stale():
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["none"], "no store of submissions at none; name its folder"),
         (["--document", "none.md"], "cannot fill in none.md"),
         (["--output", "README.md/page"], "Not a directory"),
     ],
@@ -95,6 +104,11 @@ def test_json_lists_what_was_written_and_what_is_stale():
 def test_what_cannot_be_done_is_said_in_one_line(arguments, said):
     done = run(*arguments, code=1)
     assert said in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.output
+
+
+def test_without_a_store_it_says_how_to_name_one():
+    Path("leaderboards/results").rmdir()
+    assert "there is no leaderboards/results here; name a store" in run(code=1).stderr
 
 
 def test_a_submission_that_cannot_be_read_is_named():
