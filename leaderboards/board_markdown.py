@@ -19,7 +19,7 @@ STATES = {
 def board_markdown(table: BoardTable) -> str:
     """Heading, table and notes; each row's details are on the page only."""
     facts = [f"{title}: {_text(text)}" for title, text in table.board.facts.items()]
-    heading = f"### {_text(table.board.title)}\n\n{'; '.join(facts)}."
+    heading = f"### {_text(table.board.title)}\n\n{'<br>'.join(facts)}"
     if not table.groups:
         return f"{heading}\n\nNo entries yet."
     return "\n\n".join([heading, _table(table), *_notes(table)])
@@ -60,9 +60,8 @@ def _title(column: Column) -> str:
 
 def _notes(table: BoardTable) -> list[str]:
     notes = [
-        "Mean ± standard deviation over n records; best verified method in bold. A claimed row "
-        "was not computed again by anybody but its submitter; who checked the others is on the "
-        "page."
+        "Mean ± standard deviation over n seeds; best of the checked methods in bold. What is only "
+        "claimed was computed by nobody but its submitter; who checked the others is on the page."
     ]
     reached = [f"{code(name)}: {', '.join(titles)}" for name, titles in table.reached.items()]
     if reached:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from benchmark_adapters.table import GAP_METRICS
+
 State = Literal["claimed", "re-scored", "reproduced", "refuted", "reported"]
 
 
@@ -21,6 +23,7 @@ class Spread:
     n: int | None = None
 
 
+GAP = "gap_to_retrain"
 Metrics = Mapping[str, Spread]
 
 
@@ -28,9 +31,10 @@ Metrics = Mapping[str, Spread]
 class BoardRow:
     """One method on one board; fields are those of an aggregate row (`aggregate.rows`).
 
-    metrics: what was verified, or only claimed while nothing was. verified_by, verified_at,
-    verified_level, reason: empty where there is none. details: the other keys, any JSON, only ever
-    shown as text.
+    needs: the data it reads, None if nobody said. metrics: found again where they were (those are
+    in verified_metrics), else as claimed. n: the seeds, each of which counts once. verified_by,
+    verified_at, verified_level, reason: empty where there is none. details: the other keys, any
+    JSON, only ever shown as text.
     """
 
     board: str
@@ -39,9 +43,10 @@ class BoardRow:
     control: bool
     reference_row: bool
     paper: bool
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] | None
     needs_only_forget: bool
     metrics: Metrics
+    verified_metrics: frozenset[str]
     claimed: Metrics
     gap_to_retrain: Spread | None
     by_scenario: Mapping[str, Metrics]
@@ -59,14 +64,19 @@ class BoardRow:
 
     @property
     def verified(self) -> bool:
-        """Whether somebody else computed its figures again, and found the same."""
+        """Whether somebody computed its figures again, and found the same."""
         return self.state in ("re-scored", "reproduced")
+
+    def is_verified(self, name: str) -> bool:
+        """Whether this metric was computed again; the gap to Retrain is, if its parts are."""
+        parts = set(GAP_METRICS) & set(self.metrics) if name == GAP else {name}
+        return self.verified and parts <= self.verified_metrics
 
 
 _SHOWN_APART = frozenset(
     {"board", "method", "state", "control", "reference_row", "paper", "metrics", "by_scenario",
      "claimed_metrics", "gap_to_retrain", "n", "needs", "needs_only_forget", "scope", "verified_by",
-     "verified_at", "verified_level", "reason"}
+     "verified_at", "verified_level", "verified_metrics", "reason"}
 )  # fmt: skip
 
 
@@ -95,9 +105,10 @@ def _checked_row(data: Mapping[str, Any]) -> BoardRow:
         control=_flag(data, "control"),
         reference_row=_flag(data, "reference_row"),
         paper=_flag(data, "paper"),
-        needs=_names(data, "needs"),
+        needs=_names(data, "needs") if data.get("needs") is not None else None,
         needs_only_forget=_flag(data, "needs_only_forget"),
         metrics=_metrics(data.get("metrics"), "metrics") or claimed,
+        verified_metrics=frozenset(_names(data, "verified_metrics")),
         claimed=claimed,
         gap_to_retrain=_spread(data.get("gap_to_retrain"), "gap_to_retrain"),
         by_scenario={str(key): _metrics(each, str(key)) for key, each in scenarios.items()},

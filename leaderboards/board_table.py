@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from leaderboards.board_rows import BoardRow, Spread
-from leaderboards.shown_metrics import COLUMNS, GAP, ShownMetric, shown_metric, shown_spread
+from leaderboards.board_rows import GAP, BoardRow, Spread
+from leaderboards.shown_metrics import COLUMNS, ShownMetric, shown_metric, shown_spread
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ _GROUPS = {
 
 
 def board_table(board: ShownBoard, rows: Sequence[BoardRow]) -> BoardTable:
-    """The table of the rows that are of this board, ordered by gap to Retrain, then by name."""
+    """The table of the rows that are of this board, references first, by gap, then by name."""
     own = sorted((row for row in rows if row.board == board.name), key=_order)
     columns = _columns(board, own)
     best = [_best(column, own) for column in columns]
@@ -166,7 +166,8 @@ def _kind(row: BoardRow) -> str:
 def _order(row: BoardRow) -> tuple[object, ...]:
     gap = row.gap_to_retrain
     submission = str(row.details.get("submission") or "")
-    return (gap is None, gap.mean if gap else 0.0, row.method, row.state, submission)
+    first = not row.reference_row
+    return (first, gap is None, gap.mean if gap else 0.0, row.method, row.state, submission)
 
 
 def _columns(board: ShownBoard, rows: Sequence[BoardRow]) -> list[Column]:
@@ -191,7 +192,7 @@ def _with_controls(column: Column, rows: Sequence[BoardRow]) -> Column:
 
 def _best(column: Column, rows: Sequence[BoardRow]) -> float | None:
     """The smallest distance among the methods whose figures somebody verified."""
-    methods = (row for row in rows if row.competes and row.verified)
+    methods = (row for row in rows if row.competes and row.is_verified(column.name))
     keys = (_key(row, column, rows) for row in methods)
     return min((key for key in keys if key is not None), default=None)
 
@@ -224,6 +225,6 @@ def _cells(
 def _cell(row: BoardRow, column: Column, best: float | None, rows: Sequence[BoardRow]) -> Cell:
     own = value(row, column.name)
     key = _key(row, column, rows)
-    is_best = key is not None and row.competes and row.verified and key == best
+    is_best = key is not None and row.competes and row.is_verified(column.name) and key == best
     n = own.n if own is not None and own.n != row.n else None
     return Cell(shown_spread(own, column.metric), key, is_best, n)

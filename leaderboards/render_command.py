@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from benchmark_adapters.one_line_errors import one_line_errors
 from suli_plugin.cli import as_json
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 README = Path("README.md")
+RESULTS = "leaderboards/results"
 
 
 @click.command()
-@click.argument("store", required=False, default="leaderboards/results", metavar="[STORE]")
+@click.argument("store", required=False, metavar="[ORG/NAME|DIR]")
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("leaderboards/page"),
     show_default=True, help="Folder for the page: a static Space as it is.",
@@ -31,13 +28,15 @@ README = Path("README.md")
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is stale.")
 @as_json
-def render(store: str, output: Path, documents: Sequence[Path], check: bool, as_json: bool) -> None:
-    """Write the tables and the page of the leaderboards in STORE, a folder.
+def render(
+    store: str | None, output: Path, documents: Sequence[Path], check: bool, as_json: bool
+) -> None:
+    """Write the tables and the page of the leaderboards of a store, by default this repository's.
 
     \b
     suli leaderboard render
     suli leaderboard render --check
-    suli leaderboard render results --output space --document BOARDS.md
+    suli leaderboard render org/results --output space --document BOARDS.md
 
     The page is DIR/index.html, which needs no other file and no network. In a Markdown file the
     lines between '<!-- leaderboard digits -->' and '<!-- /leaderboard -->' become the tables of a
@@ -54,15 +53,25 @@ def render(store: str, output: Path, documents: Sequence[Path], check: bool, as_
     sys.exit(1 if check and changed else 0)
 
 
-def _rendered(store: str, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
-    from leaderboards.aggregate import read_aggregate
-    from leaderboards.board import boards
+def _rendered(store: str | None, output: Path, documents: Sequence[Path]) -> dict[Path, str]:
+    from leaderboards.aggregate import rows
+    from leaderboards.board import board_names, load_board
     from leaderboards.board_rows import board_rows
     from leaderboards.rendered_files import rendered_files
     from leaderboards.shown_boards import shown_board
+    from leaderboards.store_place import hub_store, store_files
 
-    shown = [shown_board(board) for board in boards()]
-    return rendered_files(shown, board_rows(read_aggregate(store)), output, documents)
+    place = _place(store)
+    boards = [shown_board(load_board(name)) for name in board_names()]
+    found = rows(store_files(hub_store(place), place))
+    return rendered_files(boards, board_rows(found), output, documents)
+
+
+def _place(store: str | None) -> str:
+    """The store that is meant; the default is a folder, never a repository of its name."""
+    if store is None and not Path(RESULTS).is_dir():
+        raise ValueError(f"there is no {RESULTS} here; name a store, a folder or ORG/NAME")
+    return store or RESULTS
 
 
 def _say(files: Mapping[Path, str], changed: Sequence[Path], check: bool, as_json: bool) -> None:

@@ -6,29 +6,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leaderboards.board_rows import BoardRow, Metrics
+from leaderboards.board_rows import GAP, BoardRow, Metrics
 from leaderboards.board_table import Column, value
 from leaderboards.harmless_text import harmless
-from leaderboards.shown_metrics import GAP, shown_metric, shown_spread
+from leaderboards.shown_metrics import shown_metric, shown_spread
 
 _FACTS = {
     "scenarios": "Scenarios",
     "seeds": "Seeds",
     "hardware": "Hardware",
     "versions": "Versions",
+    "precision": "Mixed precision",
     "plugin": "Plugin",
+    "original": "Original",
+    "submitter": "Submitted by",
+    "created": "Submitted at",
     "submission": "Submission",
+    "verified_with": "Checked with",
+    "verified_on": "Checked on",
+    "notes": "Notes of the check",
+    "evidence_dropped": "Evidence",
     "source": "Source",
 }
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of a row as text; claimed is what the submitter had said."""
+    """A metric as text. claimed: what the submitter said. checked: whether it was found again."""
 
     title: str
     shown: str
     claimed: str
+    checked: str
     n: str
 
 
@@ -47,7 +56,7 @@ def row_details(row: BoardRow, columns: Sequence[Column]) -> RowDetails:
     """All texts are harmless, and none is longer than 2,000 characters."""
     settings = row.details.get("hyperparameters")
     return RowDetails(
-        facts=(("Data it reads", ", ".join(map(harmless, row.needs)) or "none"), *_facts(row)),
+        facts=(("Data it reads", reads(row)), *_facts(row)),
         hyperparameters=tuple(
             (harmless(str(name)), as_text(each)) for name, each in sorted(settings.items())
         )
@@ -60,6 +69,13 @@ def row_details(row: BoardRow, columns: Sequence[Column]) -> RowDetails:
             for name, metrics in row.by_scenario.items()
         ),
     )
+
+
+def reads(row: BoardRow) -> str:
+    """The data that a method reads."""
+    if row.needs is None:
+        return "–"
+    return ", ".join(harmless(name, 60) for name in row.needs) or "nothing"
 
 
 def as_text(found: Any) -> str:
@@ -101,6 +117,7 @@ def _figure(row: BoardRow, name: str) -> Figure:
         f"{harmless(metric.title, 60)} {metric.unit}".strip(),
         shown_spread(own, metric),
         shown_spread(claimed, metric),
+        "yes" if row.is_verified(name) else "no",
         "–" if n is None else str(n),
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from leaderboards.board import Board
-from leaderboards.board_metrics import BoardMetric
+from leaderboards.board import SETS, Board
+from leaderboards.board_metrics import BoardMetric, board_metrics
 from leaderboards.board_table import Aim, ShownBoard
 
 
@@ -17,14 +17,14 @@ def shown_board(board: Board) -> ShownBoard:
         "Original": _source(board.original),
         "Scenarios": ", ".join(board.scenarios),
         "Seeds": ", ".join(map(str, board.seeds)),
-        "Not measured yet": board.not_measured,
+        "Without hashes yet": board.not_measured,
     }
     return ShownBoard(
         board.name,
         board.title,
         board.scope,
         {title: text for title, text in facts.items() if text},
-        {metric.name: _aim(metric) for metric in board.metrics},
+        {metric.name: _aim(metric) for metric in board.metrics or _unmeasured(board)},
     )
 
 
@@ -32,9 +32,12 @@ def _aim(metric: BoardMetric) -> Aim:
     return Aim(metric.direction, metric.ideal if metric.direction == "nearest" else None)
 
 
+def _unmeasured(board: Board) -> tuple[BoardMetric, ...]:
+    """The metrics of a board that has none yet; only which values are good is meant."""
+    return board_metrics(board.scope, dict.fromkeys(SETS, 1))
+
+
 def _source(found: Mapping[str, Any]) -> str:
-    """Where it comes from, at which revision; or that it is trained, where it has no source."""
-    source, revision = found.get("source"), found.get("revision") or found.get("commit")
-    if source:
-        return f"{source} @ {str(revision)[:12]}" if revision else str(source)
-    return f"{found.get('kind', 'made')} by the benchmark, for each seed"
+    """Where it comes from, in which version; or that it is made, where it has no source."""
+    named = [str(found[key]) for key in ("source", "revision") if found.get(key)]
+    return ", ".join(named) or f"{found.get('kind', 'made')} by the benchmark, for each seed"

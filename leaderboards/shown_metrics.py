@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leaderboards.board_rows import Spread
+from leaderboards.board_rows import GAP, Spread
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ def _percent(title: str) -> ShownMetric:
     return ShownMetric(title, "%", 100, 1)
 
 
-GAP = "gap_to_retrain"
 _SHOWN = {
     "retain_accuracy": _percent("Retain"),
     "forget_accuracy": _percent("Forget"),

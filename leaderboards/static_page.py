@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboards.board_table import BoardTable
 from leaderboards.harmless_text import harmless
-from leaderboards.row_details import row_details
+from leaderboards.row_details import reads, row_details
 from leaderboards.trade_off_plot import FRAME, RADIUS, trade_off_plots
 
 _LABELS = {
@@ -62,6 +62,7 @@ def _environment() -> Environment:
     )
     found.filters["harmless"] = harmless
     found.globals["row_details"] = row_details
+    found.globals["reads"] = reads
     return found
 
 

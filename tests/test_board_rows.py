@@ -26,6 +26,17 @@ def test_controls_references_paper_rows_and_refuted_rows_do_not_compete():
     assert "suli" not in rest
 
 
+def test_a_metric_counts_as_verified_where_it_was_found_again():
+    (row,) = board_rows([aggregate()[7]])
+    assert row.is_verified("zrf") and not row.is_verified("update_seconds")
+    assert row.is_verified("gap_to_retrain"), "as its parts are"
+    parts = [name for name in aggregate()[7]["verified_metrics"] if name != "mia_accuracy"]
+    (row,) = board_rows([{**aggregate()[7], "verified_metrics": parts}])
+    assert not row.is_verified("gap_to_retrain")
+    (claim,) = board_rows([{**aggregate()[7], "state": "claimed"}])
+    assert not claim.is_verified("zrf")
+
+
 @pytest.mark.parametrize(
     "change, said",
     [

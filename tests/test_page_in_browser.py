@@ -166,7 +166,7 @@ def test_methods_are_filtered_by_what_they_read_and_controls_stay(page):
     choose(page, "needs", "the forget set only")
     assert "finetune" not in names(page) and "suli" in names(page)
     assert names(page, "control") == ["logit_mask", "bn_drift"]
-    assert "Controls and reference models always stay." in status(page)
+    assert "Controls, reference models and the paper’s rows always stay." in status(page)
     marks = every(page, "#board-1 .point[data-number='8']")
     assert marks and not any(mark.is_displayed() for mark in marks), "the plot follows"
     choose(page, "needs", "more than the forget set")
@@ -184,7 +184,7 @@ def test_show_all_takes_every_filter_back(page):
 def test_a_group_without_a_row_left_has_no_title(page):
     choose(page, "needs", "more than the forget set")
     titles = [each.text for each in every(page, "#board-3 .group") if each.is_displayed()]
-    assert titles == ["Reported in the paper, not computed again here"], "its Original stays"
+    assert titles == ["Reported in the paper, not computed again here"]
     assert "Refuted" not in [e.text for e in every(page, "#board-1 .group") if e.is_displayed()]
 
 

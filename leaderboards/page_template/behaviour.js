@@ -95,7 +95,7 @@
     }
     const shown = sections.filter((section) => !section.hidden);
     const rows = shown.flatMap((section) => all("tr.entry:not([hidden])", section)).length;
-    const kept = needs ? " Controls and reference models always stay." : "";
+    const kept = needs ? " Controls, reference models and the paper’s rows always stay." : "";
     say(`${shown.length} of ${sections.length} boards, ${rows} rows.${kept}`);
   }
 
