@@ -19,7 +19,6 @@ from suli_plugin.evaluation import Predictions
 from suli_plugin.plugins import load_plugins
 
 REGISTRY = load_plugins(strict=True)
-ACCELERATOR = Accelerator()
 DISTANCES = {"activation_distance", "js_divergence", "average_gap", "tow"}
 
 
@@ -34,9 +33,9 @@ def run(folder, methods, *, evidence=True, seeds=(0,), scenarios=("class-3",), *
     cells = plan(
         Quick(), REGISTRY, scenarios=scenarios, methods=methods, seeds=seeds,
         changes={"retrain": {"epochs": 2, **changes}} if "retrain" in methods else {},
-        accelerator=ACCELERATOR,
+        accelerator=Accelerator(),
     )  # fmt: skip
-    outcome = run_grid(cells, Quick(), REGISTRY, folder, ACCELERATOR, evidence=evidence)
+    outcome = run_grid(cells, Quick(), REGISTRY, folder, Accelerator(), evidence=evidence)
     assert not outcome.failed
     return outcome
 
@@ -125,8 +124,8 @@ def test_damaged_logits_of_retrain_fail_the_cell_and_say_which_file(tmp_path):
     logits = outcome.paths[0].with_suffix(".logits.safetensors.gz")
     logits.write_bytes(logits.read_bytes()[:-9])
     cells = plan(Quick(), REGISTRY, scenarios=["class-3"], methods=["original"], seeds=[0],
-                 accelerator=ACCELERATOR)  # fmt: skip
-    again = run_grid(cells, Quick(), REGISTRY, tmp_path, ACCELERATOR)
+                 accelerator=Accelerator())  # fmt: skip
+    again = run_grid(cells, Quick(), REGISTRY, tmp_path, Accelerator())
     ((_, reason),) = again.failed
     assert str(logits) in reason and "has sha256" in reason
 
