@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
 IMAGE_COLUMNS = ("img", "image", "images", "picture")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "target", "class")
+_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class BaseData:
-    """A split of a base dataset.
+class ImageData:
+    """The images of a split of a dataset, whatever their labels.
 
     dataset: a `datasets.Dataset` with its own features. source: `org/name`, or a folder's path.
     revision: the 40-hex commit, None for a folder. config: None where there is only one.
-    splits: the names of all splits there are. image_column: an Image feature. label_column:
-    ClassLabel or integers. id_column: a column of unique names, None for `SPLIT-ROW`.
+    splits: the names of all splits there are. image_column: an Image feature.
     """
 
     dataset: Dataset
@@ -39,8 +40,6 @@ class BaseData:
     split: str
     splits: tuple[str, ...]
     image_column: str
-    label_column: str
-    id_column: str | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -49,6 +48,27 @@ class BaseData:
     def pinned(self) -> str:
         """`org/name@commit`, or the folder."""
         return f"{self.source}@{self.revision}" if self.revision else self.source
+
+    def encoded(self) -> Iterator[Any]:
+        """The image column as Arrow chunks, a thousand rows after the other.
+
+        A chunk is a struct array of `bytes` and `path`; see `encoded_bytes`.
+        """
+        rows = self.dataset.select_columns(self.image_column).with_format("arrow")
+        for start in range(0, len(self), _AT_ONCE):
+            yield from rows[start : start + _AT_ONCE].column(self.image_column).chunks
+
+
+@dataclass(frozen=True)
+class BaseData(ImageData):
+    """A split of a base dataset, with the labels and ids that it has.
+
+    label_column: ClassLabel or integers. id_column: a column of unique names, None for
+    `SPLIT-ROW`.
+    """
+
+    label_column: str
+    id_column: str | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -107,14 +127,48 @@ def load_base(
     image_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    class_folders: int | None = None,
     accelerator: Accelerator | None = None,
     token: Token = None,
 ) -> BaseData:
+    """A split with its labels; see `load_images`.
+
+    Raises ValueError for an unknown config, split or column, naming those there are; HubError
+    where the repository can't be read.
+    """
+    images = load_images(
+        source,
+        config=config,
+        split=split,
+        image_column=image_column,
+        class_folders=class_folders,
+        accelerator=accelerator,
+        token=token,
+    )
+    features, name = images.dataset.features, images.source
+    return BaseData(
+        **vars(images),
+        label_column=_label_column(features, label_column, name),
+        id_column=_id_column(features, id_column, name),
+    )
+
+
+def load_images(
+    source: str | Path,
+    *,
+    config: str | None = None,
+    split: str,
+    image_column: str | None = None,
+    class_folders: int | None = None,
+    accelerator: Accelerator | None = None,
+    token: Token = None,
+) -> ImageData:
     """A split of `org/name[@revision]` or of a folder in one of the same layouts.
 
     Layouts: Parquet or Arrow files (with or without configs in README.md), `save_to_disk`, or an
     imagefolder whose split folders have any names. A branch or tag is resolved to its commit
-    once. accelerator: of several processes only the main one downloads and writes.
+    once. class_folders: of an imagefolder, look into no more than the first so many folders of
+    classes. accelerator: of several processes only the main one downloads and writes.
     Raises ValueError for an unknown config, split or column, naming those there are; HubError
     where the repository can't be read.
     """
@@ -131,25 +185,24 @@ def load_base(
 
     def load(on_main: bool) -> tuple[Dataset, str | None, tuple[str, ...]]:
         if isinstance(place, Path):
-            return load_folder(place, config=config, split=split)
+            return load_folder(place, config=config, split=split, class_folders=class_folders)
         patterns = data_file_patterns(readme, config, str(place))
         pinned = HubSource(place.repository, revision)
         folder, _ = snapshot(pinned, patterns=patterns, local_only=not on_main, token=token)
-        return load_folder(folder, config=config, split=split, name=str(place))
+        return load_folder(
+            folder, config=config, split=split, name=str(place), class_folders=class_folders
+        )
 
     dataset, used, splits = main_first(accelerator, load)
     name = place.repository if isinstance(place, HubSource) else str(place)
-    features = dataset.features
-    return BaseData(
+    return ImageData(
         dataset=dataset,
         source=name,
         revision=revision,
         config=used,
         split=split,
         splits=splits,
-        image_column=_image_column(features, image_column, name),
-        label_column=_label_column(features, label_column, name),
-        id_column=_id_column(features, id_column, name),
+        image_column=_image_column(dataset.features, image_column, name),
     )
 
 

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark_adapters.benchmark_options import benchmark_options, made_benchmark
+from benchmark_adapters.benchmark_options import (
+    benchmark_options,
+    made_benchmark,
+    tell_what_was_read,
+)
 from benchmark_adapters.cell_progress import CellProgress
 from benchmark_adapters.command_accelerator import command_accelerator
 from benchmark_adapters.grid_options import (
@@ -79,6 +83,9 @@ def run_benchmark(
     data: str | None,
     original: str | None,
     retain_scored: int | None,
+    image_size: int | None,
+    age_groups: tuple[str, ...] | None,
+    identities: int | None,
     methods: str | None,
     scenarios: str | None,
     seeds: str,
@@ -95,6 +102,7 @@ def run_benchmark(
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
+    suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
     """
     from benchmark_adapters.grid import plan, run_grid
     from suli_plugin.plugins import registry
@@ -105,7 +113,14 @@ def run_benchmark(
         found = registry()
         benchmark = made_benchmark(
             found.benchmark(name),
-            {"data": data, "original": original, "retain_scored": retain_scored},
+            {
+                "data": data,
+                "original": original,
+                "retain_scored": retain_scored,
+                "image_size": image_size,
+                "age_groups": age_groups,
+                "identities": identities,
+            },
         )
         cells = plan(
             benchmark,
@@ -116,6 +131,8 @@ def run_benchmark(
             changes=changes_by_label(changes),
             accelerator=accelerator,
         )
+        if accelerator.is_main_process:
+            tell_what_was_read(benchmark)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:

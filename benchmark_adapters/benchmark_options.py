@@ -15,11 +15,19 @@ OPTIONS = (
     click.option("--data", metavar="DIR|ORG/NAME", help="The images, where it needs some."),
     click.option("--original", metavar="DIR|ORG/NAME", help="A published original."),
     click.option("--retain-scored", type=int, metavar="N", help="Score N retain images, not all."),
+    click.option("--image-size", type=int, metavar="N", help="Resize to NxN, where it resizes."),
+    click.option(
+        "--age-groups", metavar="LIST", callback=lambda _, __, text: _parts(text),
+        help="Classes of utkface-allcnn, such as 0-19,20-40,41-116.",
+    ),
+    click.option(
+        "--identities", type=int, metavar="N", help="Use the first N of vggface2-resnet50."
+    ),
 )  # fmt: skip
 
 
 def benchmark_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add them to a command, as `data`, `original` and `retain_scored`."""
+    """Add them to a command, each under its own name."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
@@ -34,6 +42,23 @@ def made_benchmark(cls: type[Benchmark], given: Mapping[str, Any]) -> Benchmark:
     said = {name: value for name, value in given.items() if value is not None}
     for name in said:
         if name not in known:
-            option = "--" + name.replace("_", "-")
-            raise ValueError(f"{cls.name} takes no {option}: it brings what it needs")
+            others = ", ".join(_option(other) for other in given if other in known)
+            raise ValueError(
+                f"{cls.name} takes no {_option(name)}: "
+                + (f"it takes {others}" if others else "it brings what it needs")
+            )
     return cls(**said)
+
+
+def tell_what_was_read(benchmark: Benchmark) -> None:
+    """Print what the benchmark says of its data, beside the output proper."""
+    for line in benchmark.describe():
+        click.echo(line, err=True)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _parts(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(","))

@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from glob import escape
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,19 @@ Loaded = tuple["Dataset", str | None, tuple[str, ...]]
 
 
 def load_folder(
-    folder: Path, *, config: str | None = None, split: str, name: str | None = None
+    folder: Path,
+    *,
+    config: str | None = None,
+    split: str,
+    name: str | None = None,
+    class_folders: int | None = None,
 ) -> Loaded:
     """The split as a `datasets.Dataset`, its config (None: only one) and all splits' names.
 
-    name: how messages call the folder. Raises ValueError, in one line, for a layout that is not
-    known, an unknown config or split, and files that belong to no split.
+    name: how messages call the folder. class_folders: of an imagefolder, only the first so many
+    folders of classes, in the order of their names; the others are not looked into.
+    Raises ValueError, in one line, for a layout that is not known, an unknown config or split,
+    and files that belong to no split.
     """
     from datasets.exceptions import DatasetsError
 
@@ -33,6 +42,9 @@ def load_folder(
     try:
         if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
             return _from_saved(folder, split, called)
+        chosen = _first_class_folders(folder, split, class_folders)
+        if chosen:
+            return _from_class_folders(folder, chosen, split)
         return _from_files(folder, config, split, called)
     except (DatasetsError, ValueError, FileNotFoundError, RuntimeError) as error:
         raise ValueError(_one_line(called, error)) from error
@@ -95,7 +107,31 @@ def _from_files(folder: Path, config: str | None, split: str, called: str) -> Lo
     return builder.as_dataset(split=split), used, tuple(files)
 
 
-def _cache_of(folder: Path) -> str:
+def _from_class_folders(folder: Path, chosen: list[Path], split: str) -> Loaded:
+    from datasets import load_dataset_builder
+
+    patterns = [f"{escape(place.relative_to(folder).as_posix())}/*" for place in chosen]
+    builder = load_dataset_builder(
+        "imagefolder",
+        data_dir=str(folder),
+        data_files={split: patterns},
+        cache_dir=_cache_of(*chosen),
+    )
+    builder.download_and_prepare()
+    return builder.as_dataset(split=split), None, (split,)
+
+
+def _first_class_folders(folder: Path, split: str, count: int | None) -> list[Path]:
+    """The folders `SPLIT/CLASS`, or else `CLASS`; none unless images lie in the first of them."""
+    if count is None or _metadata_configs(folder):
+        return []
+    top = folder / split if (folder / split).is_dir() else folder
+    inside = sorted(path for path in top.iterdir() if path.is_dir())
+    with_images = (place for place in inside if any(_images(top, place.glob("*"))))
+    return list(islice(with_images, count))
+
+
+def _cache_of(*folders: Path) -> str:
     """A cache folder of the library's that only these files have.
 
     Its own cache (datasets 5.2) takes two folders of one name, or one whose files have changed,
@@ -103,12 +139,14 @@ def _cache_of(folder: Path) -> str:
     """
     from datasets import config
 
-    digest = hashlib.sha256(str(folder).encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            state = path.stat()
-            digest.update(f"\0{path}\0{path.resolve()}\0{state.st_size}\0".encode())
-            digest.update(str(state.st_mtime_ns).encode())
+    digest = hashlib.sha256()
+    for folder in folders:
+        digest.update(str(folder).encode())
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                state = path.stat()
+                digest.update(f"\0{path}\0{path.resolve()}\0{state.st_size}\0".encode())
+                digest.update(str(state.st_mtime_ns).encode())
     return str(Path(config.HF_DATASETS_CACHE) / "suli-plugin" / digest.hexdigest()[:32])
 
 
@@ -118,7 +156,7 @@ def _image_splits(folder: Path) -> dict[str, str] | None:
     `SPLIT/CLASS/x.png` and `SPLIT/x.png` with a metadata file have splits; `CLASS/x.png` is one
     split, `train`.
     """
-    images = sorted(_images_below(folder))
+    images = sorted(_images(folder, folder.rglob("*")))
     if not images:
         return None
     tops = sorted({path.parts[0] for path in images if len(path.parts) > 1})
@@ -138,14 +176,14 @@ def _image_splits(folder: Path) -> dict[str, str] | None:
     return {top: f"{top}/**" for top in tops}
 
 
-def _images_below(folder: Path) -> Iterable[Path]:
+def _images(folder: Path, paths: Iterable[Path]) -> Iterable[Path]:
+    """Those of the paths that are visible images, as seen from the folder."""
     from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
     suffixes = set(ImageFolder.EXTENSIONS)
-    for path in folder.rglob("*"):
+    for path in paths:
         inside = path.relative_to(folder)
-        hidden = any(part.startswith((".", "__")) for part in inside.parts)
-        if not hidden and path.suffix.lower() in suffixes:
+        if path.suffix.lower() in suffixes and not _is_hidden(inside):
             yield inside
 
 

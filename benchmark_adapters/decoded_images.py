@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from benchmark_adapters.base_data import BaseData
+from benchmark_adapters.chosen_images import ChosenImages
 from benchmark_adapters.encoded_bytes import COLOUR, content_blocks, contents, opened
 from benchmark_adapters.main_process import main_first
 from benchmark_adapters.pixel_cache import cache_folder, locked, read_pixels, write_pixels
@@ -36,7 +37,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
     size: resize to (size, size), bilinear and antialiased. The sizes may differ without it.
     """
 
-    def __init__(self, base: BaseData, size: int | None = None) -> None:
+    def __init__(self, base: BaseData | ChosenImages, size: int | None = None) -> None:
         self.base, self.size = base, size
         column = base.dataset.select_columns(base.image_column)
         self._rows = column.with_format("arrow")
@@ -67,7 +68,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         if len(self) == 0:
             return 0
         first = next(contents(self._column(0, 1).chunk(0)))
-        width, height = (self.size, self.size) if self.size else opened(first, self._named(0)).size
+        width, height = (self.size, self.size) if self.size else self._opened(first, 0).size
         return len(self) * width * height * (1 if self._common_mode() == "L" else 3)
 
     def decode_all(self) -> np.ndarray[Any, Any]:
@@ -86,18 +87,16 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
     def key(self) -> str:
         """SHA-256 over the encoded images in their order and the wanted size."""
         pixels, lengths = hashlib.sha256(), hashlib.sha256()
-        for start in range(0, len(self), 10_000):
-            column = self._column(start, start + 10_000)
-            for chunk in column.chunks:
-                for block, sizes in content_blocks(chunk):
-                    pixels.update(block)
-                    lengths.update(np.asarray(sizes, dtype=np.int64).tobytes())
+        for chunk in self.base.encoded():
+            for block, sizes in content_blocks(chunk):
+                pixels.update(block)
+                lengths.update(np.asarray(sizes, dtype=np.int64).tobytes())
         made_of = f"{_DECODING} {pixels.hexdigest()} {lengths.hexdigest()} {self.size}"
         return hashlib.sha256(made_of.encode()).hexdigest()
 
     def _pixels(self, content: bytes, row: int) -> np.ndarray[Any, Any]:
         mode = self._common_mode()
-        image = opened(content, self._named(row))
+        image = self._opened(content, row)
         with image:
             if image.mode != mode:
                 image = image.convert(mode)
@@ -119,7 +118,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             column = self._column(start, start + _AT_ONCE)
             encoded = (content for chunk in column.chunks for content in contents(chunk))
             for row, content in enumerate(encoded, start):
-                if opened(content, self._named(row)).mode in COLOUR:
+                if self._opened(content, row).mode in COLOUR:
                     return "RGB"
         return "L"
 
@@ -129,12 +128,17 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             f"{other[2]}x{other[1]} at row {row}; pass size= to resize them"
         )
 
-    def _named(self, row: int) -> str:
-        return f"{self.base.pinned}, split {self.base.split!r}, row {row}"
+    def _opened(self, content: bytes, row: int) -> Any:
+        try:
+            return opened(content, f"{self.base.pinned}, split {self.base.split!r}, row {row}")
+        except ValueError as error:
+            # Rows may be in another order than files; looked up only now, since it takes time.
+            path = self._column(row, row + 1).chunk(0).field("path")[0].as_py()
+            raise ValueError(f"{error}; its file: {path}" if path else str(error)) from error
 
 
 def image_set(
-    base: BaseData,
+    base: BaseData | ChosenImages,
     *,
     size: int | None = None,
     mean: Sequence[float] | None = None,

@@ -155,7 +155,7 @@ def run_grid(
 def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns or benchmark.default_scenarios:
-        names = [name for name in benchmark.all_scenarios if fnmatchcase(name, pattern)]
+        names = [name for name in benchmark.scenarios() if fnmatchcase(name, pattern)]
         if not names:
             scope_of(pattern)
             names = [pattern]

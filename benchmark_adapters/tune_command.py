@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark_adapters.benchmark_options import benchmark_options, made_benchmark
+from benchmark_adapters.benchmark_options import (
+    benchmark_options,
+    made_benchmark,
+    tell_what_was_read,
+)
 from benchmark_adapters.cell_progress import CellProgress
 from benchmark_adapters.command_accelerator import command_accelerator
 from benchmark_adapters.grid_options import (
@@ -51,6 +55,9 @@ def tune(
     data: str | None,
     original: str | None,
     retain_scored: int | None,
+    image_size: int | None,
+    age_groups: tuple[str, ...] | None,
+    identities: int | None,
     methods: str | None,
     scenarios: str | None,
     changes: Sequence[str],
@@ -85,7 +92,16 @@ def tune(
         )
         accelerator = command_accelerator(mixed_precision)
         found = registry()
-        benchmark = made_benchmark(found.benchmark(name), {"data": data, "original": original})
+        benchmark = made_benchmark(
+            found.benchmark(name),
+            {
+                "data": data,
+                "original": original,
+                "image_size": image_size,
+                "age_groups": age_groups,
+                "identities": identities,
+            },
+        )
         by_hand = changes_by_label(changes)
         choices = output / benchmark.name / "choice.json"
         read_choices(choices)
@@ -102,6 +118,8 @@ def tune(
             listed(methods),
         )
         cells = trial_cells(starts, found, accelerator, tuning, fixed=by_hand)
+        if accelerator.is_main_process:
+            tell_what_was_read(benchmark)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     runs = TrialRuns(benchmark, found, accelerator, tuning, cells)

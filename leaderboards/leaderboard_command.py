@@ -6,7 +6,9 @@ from __future__ import annotations
 import click
 
 from leaderboards.board_commands import drop_evidence, list_boards, measure, tolerances
+from leaderboards.compare_command import compare
 from leaderboards.export_command import export
+from leaderboards.render_command import render
 from leaderboards.submit_command import submit
 from leaderboards.verify_command import verify
 from suli_plugin.hookspecs import hookimpl
@@ -23,5 +25,9 @@ def leaderboard() -> None:
     """Leaderboards whose entries are computed again before they count."""
 
 
-for _command in (submit, verify, export, list_boards, measure, tolerances, drop_evidence):
+_COMMANDS = (
+    *(submit, verify, export, render, compare),
+    *(list_boards, measure, tolerances, drop_evidence),
+)
+for _command in _COMMANDS:
     leaderboard.add_command(_command)

@@ -22,7 +22,11 @@ PERCENT = {
 }
 CLASS_WISE = ("retain_accuracy", "forget_accuracy", "test_retain_accuracy", "test_forget_accuracy")
 INSTANCE_WISE = ("retain_accuracy", "forget_accuracy", "test_accuracy")
-EXPERIMENT = (*CLASS_WISE, "mia_accuracy", "linear_probe_forget_accuracy")
+EXPERIMENT = {
+    **{name: PERCENT[name] for name in CLASS_WISE},
+    "mia_accuracy": "MIA",
+    "linear_probe_forget_accuracy": "Linear probe, forget %",
+}
 
 
 def paper_values() -> dict[str, Any]:
@@ -61,7 +65,7 @@ def comparison_tables(records: Sequence[Record]) -> dict[str, str]:
 
 def experiment_table(records: Sequence[Record], reference: Mapping[str, Any]) -> str:
     """One row a record: what it changes in the hyper-parameters of `reference`, and its metrics."""
-    titles = ["Method", "Changed", *(PERCENT.get(name, _title(name)) for name in EXPERIMENT)]
+    titles = ["Method", "Changed", *EXPERIMENT.values()]
     rows = []
     for record in records:
         changed = {
@@ -195,10 +199,6 @@ def _one(metrics: Mapping[str, float], name: str) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if name == "mia_accuracy" else f"{100 * value:.1f}"
-
-
-def _title(name: str) -> str:
-    return {"mia_accuracy": "MIA", "linear_probe_forget_accuracy": "Linear probe, forget %"}[name]
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -57,10 +57,10 @@ class Benchmark(ABC):
     """A data set, an original model and scenarios. Fields are its options (folders, say).
 
     name: a lower-case identifier. summary: one line. default_scenarios: what runs if none is
-    named. all_scenarios: what a glob chooses from. methods: labels (`method` or
-    `method@preset`) that run if none is named. settings: hyper-parameters for this benchmark by
-    label, each with where it comes from said beside it. relearn_updates: mini-batches that the
-    relearn time may take at most; 0 leaves it out.
+    named. all_scenarios: what a glob chooses from, unless `scenarios` says otherwise. methods:
+    labels (`method` or `method@preset`) that run if none is named. settings: hyper-parameters
+    for this benchmark by label, each with where it comes from said beside it. relearn_updates:
+    mini-batches that the relearn time may take at most; 0 leaves it out.
     """
 
     name: ClassVar[str]
@@ -77,6 +77,17 @@ class Benchmark(ABC):
     def options(self) -> dict[str, Any]:
         """The fields and their values, JSON-able; `type(self)(**options)` is the same benchmark."""
         return asdict(self)
+
+    def scenarios(self) -> Sequence[str]:
+        """What a glob chooses from: `all_scenarios`, unless the options decide which there are."""
+        return self.all_scenarios
+
+    def describe(self) -> Sequence[str]:
+        """Lines on what was read, for a person to check before the first run; none by default.
+
+        Raises ValueError where the data can't be read.
+        """
+        return ()
 
     @abstractmethod
     def fingerprint(self, scenario: str, seed: int) -> str:

@@ -152,8 +152,10 @@ class SULI(SelfUnlearner):
     into layers; give one, the other is None. batch_size: a larger layer takes several updates.
     teacher: whose outputs are adjusted, the `current` model's at the start of the visit
     (Algorithm 1, line 9) or the `original`'s (section 3.3). inner_steps: passes over a layer in
-    one visit, with its targets fixed. sweeps: visits to every layer. least_sweeps: class-wise, so
-    many are made whatever the forget accuracy, since the other classes recover after it is 0.
+    one visit, with its targets fixed. sweeps: visits to every layer at most. least_sweeps:
+    class-wise, so many are made whatever the forget accuracy, since the other classes recover
+    after it is 0. instance_sweeps: in place of `sweeps` instance-wise, where the stop rule ends
+    them; None for the same number.
     renew_optimizer: a new one for each visit. roll_back: undo a visit that raised forget
     accuracy. teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
     pass, the teacher's, as they do in the official code.
@@ -163,7 +165,7 @@ class SULI(SelfUnlearner):
     """
 
     name: ClassVar[str] = "suli"
-    zero_steps: ClassVar[dict[str, int]] = {"sweeps": 0}
+    zero_steps: ClassVar[dict[str, Any]] = {"sweeps": 0, "instance_sweeps": None}
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         **SelfUnlearner.search_space,
         "n_layers": (1, 2, 5, 10),
@@ -185,6 +187,7 @@ class SULI(SelfUnlearner):
     inner_steps: int = field(default=1, metadata=bounds(at_least=1))
     sweeps: int = field(default=6, metadata=bounds(at_least=0))
     least_sweeps: int = field(default=4, metadata=bounds(at_least=0))
+    instance_sweeps: int | None = field(default=30, metadata=bounds(at_least=0))
     renew_optimizer: bool = False
     roll_back: bool = False
     teacher_moves_buffers: Literal["never", "always", "after_first_layer"] = "never"
@@ -224,7 +227,10 @@ class SULI(SelfUnlearner):
         session: Session,
     ) -> Iterator[Round]:
         """Lines 6 to 14, sweep after sweep."""
-        for visit in range(self.sweeps * len(layers)):
+        sweeps = self.sweeps
+        if session.scope == "instance-wise" and self.instance_sweeps is not None:
+            sweeps = self.instance_sweeps
+        for visit in range(sweeps * len(layers)):
             layer = visit % len(layers)
             batches = layers[layer].split(self.batch_size or len(session.forget))
             steps = [
@@ -282,6 +288,7 @@ class SULI(SelfUnlearner):
             distorted_weight=0.0,
             teacher="current",
             least_sweeps=0,
+            instance_sweeps=None,
             renew_optimizer=True,
         )
 

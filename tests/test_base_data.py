@@ -10,7 +10,7 @@ from small_images import (
     pixels_of,
 )
 
-from benchmark_adapters.base_data import load_base
+from benchmark_adapters.base_data import load_base, load_images
 from benchmark_adapters.hub_access import HubError
 
 
@@ -58,6 +58,41 @@ def test_an_imagefolder_that_could_lose_files_is_refused(tmp_path):
     (folder / "forget" / "cat" / "0.png").rename(folder / "0.png")
     with pytest.raises(ValueError, match=r"0\.png lies beside the split folders"):
         load_base(folder, split="forget")
+
+
+def test_of_many_class_folders_the_first_alone_are_looked_into(tmp_path, monkeypatch):
+    from benchmark_adapters import dataset_folder
+
+    folder = image_folder(tmp_path / "d", "train", "test")
+    (folder / "train" / "ant").mkdir()
+    (folder / "train" / "[bee]").mkdir()
+    (folder / "train" / "[bee]" / "0.png").write_bytes(b"an image of a class with a strange name")
+    looked_into = []
+    images = dataset_folder._images
+    monkeypatch.setattr(
+        dataset_folder,
+        "_images",
+        lambda top, paths: images(top, (looked_into.append(path) or path for path in paths)),
+    )
+    base = load_base(folder, split="train", class_folders=2)
+    # `ant` holds no image, so it is no class.
+    assert base.class_names == ("[bee]", "cat") and base.labels.tolist() == [0, 1, 1]
+    assert base.splits == ("train",)
+    assert not any("dog" in str(path) for path in looked_into)
+
+
+def test_a_number_of_class_folders_says_nothing_about_parquet(tmp_path):
+    base = load_base(cifar_layout(tmp_path / "d"), split="train", class_folders=2)
+    assert base.class_names == CLASSES and len(base) == 30
+
+
+def test_images_without_labels_are_loaded_where_none_are_asked_for(tmp_path):
+    folder = image_folder(tmp_path / "d") / "cat"
+    with pytest.raises(ValueError, match="which column is the label"):
+        load_base(folder, split="train")
+    images = load_images(folder, split="train")
+    assert len(images) == 2 and images.image_column == "image"
+    assert [len(chunk) for chunk in images.encoded()] == [2]
 
 
 def test_parquet_files_that_no_split_takes_are_named(tmp_path):
@@ -221,7 +256,7 @@ def test_offline_a_warm_cache_is_used_and_a_cold_one_is_said(hub, tmp_path):
     revision = load_base("org/warm", split="train").revision
     requests = len(hub.requests)
     script = """
-        from benchmark_adapters.base_data import load_base
+        from benchmark_adapters.base_data import load_base, load_images
         base = load_base("org/warm", split="train")
         print(base.revision, len(base), base.labels.tolist()[:3])
         print(load_base(f"org/warm@{base.revision}", split="test").revision)

@@ -28,7 +28,11 @@ def commands():
 HUB = re.search(r"<!-- hub -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[
     1
 ].splitlines()
-SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in HUB]
+# These need real images, in folders of these names.
+REAL = re.search(r"<!-- real -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[
+    1
+].splitlines()
+SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in HUB + REAL]
 
 
 def test_every_kind_of_block_is_known():
@@ -88,6 +92,26 @@ def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_the_commands_on_cifar_10_run(tmp_path):
+    """Without SULI itself, which takes minutes: its own tests and records are elsewhere."""
+    if "SULI_DATA" not in os.environ:
+        pytest.skip("SULI_DATA is not set: no CIFAR-10 here")
+    data = Path(os.environ["SULI_DATA"])
+    (tmp_path / "cifar10").symlink_to(data / "cifar10")
+    (tmp_path / "resnet20-cifar10").symlink_to(data / "checkpoints" / "resnet20-cifar10")
+    run_it, report = (
+        line.replace("suli ", f"{sys.executable} -m suli_plugin ", 1) for line in REAL
+    )
+    for line in (f"{run_it} --methods original,logit_mask", f"{report} --methods logit_mask"):
+        done = subprocess.run(
+            line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert "logit_mask" in (tmp_path / "runs" / "report" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.slow

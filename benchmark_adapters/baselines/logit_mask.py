@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
@@ -18,7 +18,7 @@ from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 @dataclass(frozen=True, kw_only=True)
 class LogitMask(Unlearner):
-    """The forgotten rows of the last linear layer are zero, their biases very negative.
+    """The forgotten rows of the last layer are zero, their biases very negative.
 
     bias: finite, so that losses and checkpoints stay finite, too.
     """
@@ -32,23 +32,30 @@ class LogitMask(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        head = last_linear(model)
+        weight, bias = last_layer(model)
         classes = list(session.forget_classes)
-        if max(classes) >= head.out_features:
+        if max(classes) >= len(bias):
             raise ValueError(
-                f"forgotten class {max(classes)} is out of range: "
-                f"the model has {head.out_features} outputs"
+                f"forgotten class {max(classes)} is out of range: the model has {len(bias)} outputs"
             )
         with torch.no_grad():
-            head.weight[classes] = 0
-            head.bias[classes] = self.bias
+            weight[classes] = 0
+            bias[classes] = self.bias
         session.stop_reason = "masked"
         return model
 
 
-def last_linear(model: nn.Module) -> nn.Linear:
-    """The model's last linear layer. Raises ValueError if there is none with a bias."""
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not linear or linear[-1].bias is None:
-        raise ValueError("logit_mask needs a model whose last layer is nn.Linear with a bias")
-    return linear[-1]
+def last_layer(model: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the model's last linear layer, or last convolution if it has none.
+
+    An all-convolutional network ends in a convolution. Raises ValueError if there is no bias.
+    """
+    for kind in (nn.Linear, nn.Conv2d):
+        layers = [module for module in model.modules() if isinstance(module, kind)]
+        if layers and layers[-1].bias is not None:
+            return layers[-1].weight, layers[-1].bias
+        if layers:
+            break
+    raise ValueError(
+        "logit_mask needs a model whose last layer, nn.Linear or nn.Conv2d, has a bias"
+    )

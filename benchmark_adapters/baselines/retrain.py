@@ -72,6 +72,7 @@ class Retrain(Unlearner):
             optimizer,
             max_lr=self.lr,
             total_steps=steps + 1,
-            pct_start=self.warm_up,
+            # One step at least: torch divides by the length of the warm-up.
+            pct_start=max(self.warm_up, 2 / (steps + 1)),
             cycle_momentum=False,
         )

@@ -12,6 +12,8 @@ BENCHMARKS = (
     "benchmark_adapters.benchmarks.digits:Digits",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet18",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet20",
+    "benchmark_adapters.benchmarks.utkface:UTKFaceAllCNN",
+    "benchmark_adapters.benchmarks.vggface2:VGGFace2ResNet50",
 )
 
 

@@ -14,28 +14,6 @@ from benchmark_adapters.benchmarks.augmentation import crop_and_flip
 from benchmark_adapters.benchmarks.real_images import Images, RealImages
 from benchmark_adapters.decoded_images import image_set
 
-METHODS = (
-    "original",
-    "retrain",
-    "finetune",
-    "neg_grad",
-    "neg_grad_plus",
-    "random_label",
-    "initial_label",
-    "boundary_shrink",
-    "boundary_expand",
-    "adv",
-    "adv_imp",
-    "delete",
-    "su",
-    "su@official",
-    "suli",
-    "suli@paper",
-    "suli@official",
-    "bn_drift",
-    "logit_mask",
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(RealImages):
@@ -46,8 +24,6 @@ class Cifar10(RealImages):
         *(f"class-{label}" for label in range(10)),
         *(f"instance-{count}" for count in (64, 128, 256, 512)),
     )
-    methods: ClassVar[Sequence[str]] = METHODS
-    relearn_updates: ClassVar[int] = 40
     mean: ClassVar[tuple[float, ...]] = (0.4914, 0.4822, 0.4465)
     std: ClassVar[tuple[float, ...]] = (0.2023, 0.1994, 0.2010)
     architecture: ClassVar[str]
@@ -60,11 +36,12 @@ class Cifar10(RealImages):
         return Images(
             image_set(train, mean=mean, std=std, augment=crop_and_flip),
             image_set(test, mean=mean, std=std),
+            train.class_names or tuple(map(str, range(10))),
         )
 
-    def fresh_model(self) -> nn.Module:
+    def fresh_model(self, num_classes: int) -> nn.Module:
         """See `RealImages.fresh_model`."""
-        return build_architecture(self.architecture, 10)
+        return build_architecture(self.architecture, num_classes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,6 @@ class Digits(Benchmark):
         "neg_grad": {"epochs": 50},
         "random_label": {"epochs": 50},
         "su": {"epochs": 50},
-        "suli": {"sweeps": 5},
     }
 
     def fingerprint(self, scenario: str, seed: int) -> str:

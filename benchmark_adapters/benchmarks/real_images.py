@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from textwrap import wrap
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -19,17 +20,45 @@ from benchmark_adapters.benchmarks.trained_originals import trained_original
 from benchmark_adapters.originals import LoadedOriginal, load_original
 from benchmark_adapters.provenance import state_hash
 from benchmark_adapters.splits import forget_classes, forget_mask, stratified_draw
+from benchmark_adapters.weight_files import first_few
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
 
+METHODS = (
+    "original",
+    "retrain",
+    "finetune",
+    "neg_grad",
+    "neg_grad_plus",
+    "random_label",
+    "initial_label",
+    "boundary_shrink",
+    "boundary_expand",
+    "adv",
+    "adv_imp",
+    "delete",
+    "su",
+    "su@official",
+    "suli",
+    "suli@paper",
+    "suli@official",
+    "bn_drift",
+    "logit_mask",
+)
+
 
 @dataclass(frozen=True)
 class Images:
-    """Training and test images, normalised as the original takes them; disjoint."""
+    """Training and test images, normalised as the original takes them; disjoint.
+
+    class_names: by label. notes: lines on what was read and what was left out, for a person.
+    """
 
     train: ImageSet
     test: ImageSet
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +72,8 @@ class RealImages(Benchmark):
     here, from the test set where it is published and has seen all training images.
     """
 
+    methods: ClassVar[Sequence[str]] = METHODS
+    relearn_updates: ClassVar[int] = 40
     recipe: ClassVar[Retrain] = Retrain()
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
@@ -57,8 +88,23 @@ class RealImages(Benchmark):
         """All images of `data`. Raises ValueError where they can't be had."""
 
     @abstractmethod
-    def fresh_model(self) -> nn.Module:
+    def fresh_model(self, num_classes: int) -> nn.Module:
         """An untrained network of this benchmark's architecture, as `recipe` trains it."""
+
+    def describe(self) -> Sequence[str]:
+        """See `Benchmark.describe`: how many images there are, and which class is which."""
+        loaded = _loaded(self)
+        parts, names = loaded.parts, loaded.class_names
+        return (
+            f"{self.name}: {len(parts.train):,} training, {len(parts.reference):,} reference and "
+            f"{len(parts.test):,} test images of {len(names)} classes in {self.data}",
+            *loaded.notes,
+            *_class_lines(parts, names),
+        )
+
+    def number_of_classes(self) -> int:
+        """How many classes `data` has, which reads it."""
+        return len(_loaded(self).class_names)
 
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""
@@ -117,6 +163,9 @@ class _Loaded:
             self.published = load_original(benchmark.original)
             mean, std = self.published.config.mean, self.published.config.std
         images = benchmark.images(mean, std)
+        self.class_names, self.notes = images.class_names, images.notes
+        if self.published is not None:
+            _check_classes(self.published, images.class_names, benchmark.data)
         drawn_from: Literal["train", "test"] = "test" if self.published else "train"
         self.parts = _held_out(images, drawn_from, benchmark.reference_fraction)
 
@@ -133,7 +182,7 @@ class _Loaded:
     @cached_property
     def untrained(self) -> nn.Module:
         """A network to be looked at, not trained."""
-        return self.benchmark.fresh_model()
+        return self._fresh()
 
     @cached_property
     def original(self) -> nn.Module:
@@ -143,7 +192,7 @@ class _Loaded:
         return trained_original(
             self.benchmark.recipe,
             self.parts.train,
-            self.benchmark.fresh_model,
+            self._fresh,
             key=self.key,
             accelerator=Accelerator(),
         )
@@ -152,7 +201,10 @@ class _Loaded:
         """An untrained twin of the original."""
         if self.published is not None:
             return self.published.fresh_model()
-        return self.benchmark.fresh_model()
+        return self._fresh()
+
+    def _fresh(self) -> nn.Module:
+        return self.benchmark.fresh_model(len(self.class_names))
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -173,6 +225,38 @@ class _Loaded:
 @lru_cache(maxsize=2)
 def _loaded(benchmark: RealImages) -> _Loaded:
     return _Loaded(benchmark)
+
+
+def _check_classes(published: LoadedOriginal, names: tuple[str, ...], data: str) -> None:
+    """Raise ValueError unless the original's outputs are the classes of the data."""
+    config = published.config
+    if config.num_classes != len(names):
+        raise ValueError(
+            f"the original {published.source} has {config.num_classes} outputs, but {data} has "
+            f"{len(names)} classes ({first_few(list(names))}): give the original of these classes"
+        )
+    # Names may be spelled otherwise; the same name at another place is another order.
+    for label, name in enumerate(config.classes or ()):
+        if name in names and names.index(name) != label:
+            raise ValueError(
+                f"output {label} of the original {published.source} is {name!r}, which is class "
+                f"{names.index(name)} of {data}: give an original of the same order of classes"
+            )
+
+
+def _class_lines(parts: Parts, names: tuple[str, ...]) -> list[str]:
+    train, test = (
+        images.labels.bincount(minlength=len(names)).tolist()
+        for images in (parts.train, parts.test)
+    )
+    # No-break spaces, which wrapping leaves alone: a class stays on one line.
+    each = (
+        f"class-{label}\xa0=\xa0{name}\xa0({train[label]:,}\xa0+\xa0{test[label]:,})"
+        for label, name in enumerate(names)
+    )
+    text = f"classes (training + test images): {', '.join(each)}"
+    lines = wrap(text, 100, break_on_hyphens=False, break_long_words=False)
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def _held_out(images: Images, drawn_from: Literal["train", "test"], fraction: float) -> Parts:

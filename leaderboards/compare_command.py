@@ -1,0 +1,70 @@
+"""`suli leaderboard compare`: the page that sets our records beside the paper's tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark_adapters.one_line_errors import one_line_errors
+from suli_plugin.cli import as_json
+
+FOLDER = Path("leaderboards")
+
+
+@click.command()
+@click.option(
+    "--records", type=click.Path(path_type=Path, file_okay=False), default=FOLDER / "records",
+    show_default=True, help="Folder of records.",
+)  # fmt: skip
+@click.option(
+    "--experiments", type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER / "experiments", show_default=True,
+    help="Folder of records that change one setting each.",
+)  # fmt: skip
+@click.option(
+    "--document", type=click.Path(path_type=Path, dir_okay=False),
+    default=FOLDER / "COMPARISON.md", show_default=True, help="File whose markers are filled.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if the file is stale.")
+@as_json
+def compare(records: Path, experiments: Path, document: Path, check: bool, as_json: bool) -> None:
+    """Fill in our figures beside the paper's Tables 2 to 5.
+
+    Exit codes: 0 done, 1 a stale file or one that cannot be read, 2 wrong usage.
+    """
+    with one_line_errors(failed=True):
+        from leaderboards.marked_tables import fill_markers
+        from leaderboards.paper_comparison import comparison_tables, experiment_table
+        from leaderboards.rendered_files import stale, write_files
+        from suli_plugin.suli import SULI
+
+        published = SULI.preset("paper", "class-wise").hyperparameters()
+        tables = {
+            **comparison_tables(_read(records)),
+            "paper.experiments": experiment_table(_read(experiments), published),
+        }
+        try:
+            files = {document: fill_markers(document.read_text(encoding="utf-8"), tables)}
+        except (OSError, ValueError) as error:
+            raise ValueError(f"cannot fill in {document}: {error}") from error
+        changed = stale(files) if check else write_files(files)
+    what = "stale" if check else "written"
+    if as_json:
+        click.echo(json.dumps({what: [str(path) for path in changed]}, indent=1))
+    else:
+        click.echo(f"{document}: {what if changed else 'as the records say'}")
+    sys.exit(1 if check and changed else 0)
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    """The records below a folder; a record of a tuning trial is not a result."""
+    from benchmark_adapters.record import read_record
+
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    found = [read_record(path) for path in sorted(folder.rglob("*.json"))]
+    return [record for record in found if "tuning" not in record]

@@ -1,0 +1,107 @@
+"""The paper's tables as data, and the page that sets ours beside them."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from benchmark_adapters.record import write_record
+from leaderboards.compare_command import compare
+from leaderboards.paper_comparison import comparison_tables, experiment_table, paper_values
+from suli_plugin.suli import SULI
+
+DOCUMENT = "# Page\n\n<!-- leaderboard {} -->\n<!-- /leaderboard -->\n"
+
+
+def record(method, scenario="class-1", seed=0, passes=10, **metrics):
+    class_wise = scenario.startswith("class")
+    return {
+        "benchmark": "cifar10-resnet20", "scenario": scenario, "method": method, "seed": seed,
+        "scope": "class-wise" if class_wise else "instance-wise",
+        "metrics": {"retain_accuracy": 0.9, "forget_accuracy": 0.0, "mia_accuracy": 0.5, **metrics},
+        "passes": {"forward": {"forget": passes}, "backward": {}},
+        "hyperparameters": SULI.preset("paper", "class-wise").hyperparameters(),
+        "seconds": {"update": 1.0, "total": 2.0}, "stop_reason": "done", "history": [],
+        "precision": "no", "processes": 1, "device": "cpu", "hardware": "x", "cell": "c",
+        "forget_set_hash": "f", "original_hash": "o", "unlearned_hash": "u", "plugin": {},
+        "versions": {}, "command": "suli", "created": "now", "case": "c", "original": {},
+        "options": {}, "sizes": {}, "set_hashes": {},
+    }  # fmt: skip
+
+
+def rows(table):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+
+
+def test_the_papers_values_are_those_it_prints():
+    paper = paper_values()
+    cifar = paper["settings"]["cifar10-resnet18"]
+    assert cifar["class-wise"]["suli"]["retain_accuracy"] == {"mean": 0.9603, "std": 0.0012}
+    assert cifar["class-wise"]["boundary_shrink"]["test_forget_accuracy"]["mean"] == 0.1406
+    assert cifar["instance-512"]["neg_grad"]["test_accuracy"] == {"mean": 0.7632, "std": None}
+    faces = paper["settings"]["vggface2-resnet50"]
+    assert faces["instance-64"]["adv_imp"]["retain_accuracy"]["mean"] == 0.8843
+    assert faces["class-wise"]["initial_label"]["mia_accuracy"] == {"mean": 0.83, "std": 0.05}
+    assert paper["seconds"]["class-wise"]["suli"] == 0.93
+    values = [
+        spread["mean"]
+        for setting in paper["settings"].values()
+        for scenario in setting.values()
+        for method in scenario.values()
+        for spread in method.values()
+    ]
+    assert len(values) == 3 * 9 * (4 + 4 * 3 + 2) and all(0 <= value <= 1 for value in values)
+
+
+def test_ours_stand_below_the_papers_with_mean_deviation_and_n():
+    table = comparison_tables([
+        record("suli", seed=0, retain_accuracy=0.8), record("suli", seed=1, retain_accuracy=0.9),
+    ])["paper.table-2"]  # fmt: skip
+    found = [row for row in rows(table) if row[0] == "`suli`"]
+    assert found[0][1:3] == ["paper, ResNet-18", "96.0 ± 0.1"]
+    assert found[1][1:3] == ["ours, ResNet-20", "85.0 ± 7.1"] and found[1][-1] == "2"
+
+
+def test_cost_is_relative_to_official_suli_of_the_same_case():
+    made = [
+        record("suli@official", seed=0, passes=10), record("suli@official", seed=1, passes=20),
+        record("su", seed=0, passes=20), record("su", seed=1, passes=80), record("su", seed=2),
+    ]  # fmt: skip
+    (own,) = [r for r in rows(comparison_tables(made)["paper.table-5"]) if r[0] == "`su`"]
+    assert own[1] == "4.0" and own[3] == "3.00 ± 1.41"
+
+
+def test_an_experiment_says_what_it_changes():
+    changed = record("suli@paper")
+    changed["hyperparameters"] = {**changed["hyperparameters"], "epsilon": 0.1}
+    published = SULI.preset("paper", "class-wise").hyperparameters()
+    table = rows(experiment_table([record("suli@paper"), changed], published))
+    assert [row[1] for row in table[2:]] == ["nothing", "`epsilon=0.1`"]
+
+
+def test_the_command_fills_the_page_and_says_when_it_is_stale(tmp_path):
+    for name in ("records", "experiments"):
+        write_record(tmp_path / name / "r.json", record("suli@paper"))
+    page = tmp_path / "page.md"
+    page.write_text(DOCUMENT.format("paper.table-2") + DOCUMENT.format("paper.experiments"))
+    options = [
+        "--records", tmp_path / "records", "--experiments", tmp_path / "experiments",
+        "--document", page,
+    ]  # fmt: skip
+    invoke = CliRunner().invoke
+    assert invoke(compare, [*map(str, options), "--check"]).exit_code == 1
+    assert invoke(compare, list(map(str, options))).exit_code == 0
+    assert "suli@paper" in page.read_text("utf-8")
+    done = invoke(compare, [*map(str, options), "--check", "--json"])
+    assert done.exit_code == 0 and json.loads(done.output) == {"stale": []}
+
+
+@pytest.mark.parametrize("missing", ["--records", "--document"])
+def test_what_is_not_there_is_one_line(tmp_path, missing):
+    write_record(tmp_path / "r.json", record("suli"))
+    options = {"--records": tmp_path, "--experiments": tmp_path, "--document": tmp_path / "p.md"}
+    (tmp_path / "p.md").write_text("no marker")
+    options[missing] = tmp_path / "nothing"
+    words = [str(word) for pair in options.items() for word in pair]
+    done = CliRunner().invoke(compare, words)
+    assert done.exit_code == 1 and "nothing" in done.output and "Traceback" not in done.output
