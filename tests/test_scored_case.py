@@ -19,7 +19,6 @@ from suli_plugin.evaluation import Predictions
 from suli_plugin.plugins import load_plugins
 
 REGISTRY = load_plugins(strict=True)
-ACCELERATOR = Accelerator()
 DISTANCES = {"activation_distance", "js_divergence", "average_gap", "tow"}
 
 
@@ -30,14 +29,17 @@ class Quick(Digits):
     relearn_updates: ClassVar[int] = 0
 
 
-def run(folder, methods, *, evidence=True, seeds=(0,), scenarios=("class-3",), **changes):
+def run(
+    folder, methods, *, evidence=True, seeds=(0,), scenarios=("class-3",), fails=False, **changes
+):
+    accelerator = Accelerator()
     cells = plan(
         Quick(), REGISTRY, scenarios=scenarios, methods=methods, seeds=seeds,
         changes={"retrain": {"epochs": 2, **changes}} if "retrain" in methods else {},
-        accelerator=ACCELERATOR,
+        accelerator=accelerator,
     )  # fmt: skip
-    outcome = run_grid(cells, Quick(), REGISTRY, folder, ACCELERATOR, evidence=evidence)
-    assert not outcome.failed
+    outcome = run_grid(cells, Quick(), REGISTRY, folder, accelerator, evidence=evidence)
+    assert bool(outcome.failed) == fails
     return outcome
 
 
@@ -124,9 +126,7 @@ def test_damaged_logits_of_retrain_fail_the_cell_and_say_which_file(tmp_path):
     outcome = run(tmp_path, ["retrain"])
     logits = outcome.paths[0].with_suffix(".logits.safetensors.gz")
     logits.write_bytes(logits.read_bytes()[:-9])
-    cells = plan(Quick(), REGISTRY, scenarios=["class-3"], methods=["original"], seeds=[0],
-                 accelerator=ACCELERATOR)  # fmt: skip
-    again = run_grid(cells, Quick(), REGISTRY, tmp_path, ACCELERATOR)
+    again = run(tmp_path, ["original"], fails=True)
     ((_, reason),) = again.failed
     assert str(logits) in reason and "has sha256" in reason
 
