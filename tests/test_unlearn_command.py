@@ -40,8 +40,8 @@ def ids_file(folder, *ids):
 
 def test_a_class_is_forgotten_and_what_was_kept_is_measured(original, digits, tmp_path):
     out = tmp_path / "out"
-    done = ask(original, digits, "--set", "sweeps=20", "--test", "test", "--retain", "train",
-               "--output", out)  # fmt: skip
+    done = ask(original, digits, "--set", "sweeps=20", "--set", "lr=1e-3", "--test", "test",
+               "--retain", "train", "--output", out)  # fmt: skip
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("forgetting")]
     assert line.startswith("forgetting 42 samples, all of class three, of ")
     assert "with suli, reading the forget data alone" in line
