@@ -9,7 +9,7 @@ from typing import Any
 from leaderboards.board_rows import GAP, BoardRow, Metrics
 from leaderboards.board_table import Column, value
 from leaderboards.harmless_text import harmless
-from leaderboards.shown_metrics import shown_metric, shown_spread
+from leaderboards.shown_metrics import in_order, shown_metric, shown_spread
 
 _FACTS = {
     "scenarios": "Scenarios",
@@ -106,8 +106,7 @@ def _facts(row: BoardRow) -> list[tuple[str, str]]:
 
 
 def _names(row: BoardRow) -> list[str]:
-    names = list(dict.fromkeys([*row.metrics, *row.claimed]))
-    return [*names, *([GAP] if row.gap_to_retrain else [])]
+    return in_order([*row.metrics, *row.claimed, *([GAP] if row.gap_to_retrain else [])])
 
 
 def _figure(row: BoardRow, name: str) -> Figure:

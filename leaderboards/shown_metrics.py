@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from leaderboards.board_rows import GAP, Spread
@@ -46,7 +47,7 @@ _SHOWN = {
     "zrf": ShownMetric("ZRF"),
     "linear_probe_forget_accuracy": _percent("Probe-forget"),
     "linear_probe_retain_accuracy": _percent("Probe-retain"),
-    "relearn_updates": ShownMetric("Relearn time", "updates", decimals=1, cost=False),
+    "relearn_updates": ShownMetric("Relearn time", "updates", decimals=1),
     "relearn_reached": _percent("Relearned within the limit"),
     "anamnesis_index": ShownMetric("Anamnesis index"),
     "update_seconds": ShownMetric("Update time", "s", decimals=2, cost=True),
@@ -67,6 +68,12 @@ COLUMNS = {
 def shown_metric(name: str) -> ShownMetric:
     """How to write a metric; one that is not known here keeps its own name."""
     return _SHOWN.get(name, ShownMetric(name.replace("_", " ")))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Metrics as they are listed here, those that are not known here last."""
+    known = list(_SHOWN)
+    return sorted(set(names), key=lambda name: (known.index(name) if name in _SHOWN else 99, name))
 
 
 def shown_spread(spread: Spread | None, metric: ShownMetric) -> str:
