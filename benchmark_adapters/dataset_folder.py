@@ -122,7 +122,7 @@ def _from_class_folders(folder: Path, chosen: list[Path], split: str) -> Loaded:
 
 
 def _first_class_folders(folder: Path, split: str, count: int | None) -> list[Path]:
-    """The folders `SPLIT/CLASS`, or else `CLASS`; none unless images lie in the first of them."""
+    """The first folders with images, `SPLIT/CLASS` or else `CLASS`; none in another layout."""
     if count is None or _metadata_configs(folder):
         return []
     top = folder / split if (folder / split).is_dir() else folder

@@ -84,6 +84,9 @@ def suli(*arguments: object, code: int = 0) -> Result:
     # One process of the command line has one precision; here many share a process.
     AcceleratorState._reset_state(True)
     done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    # What other tests hold lives on this state, in the default precision.
+    AcceleratorState._reset_state(True)
+    Accelerator()
     assert done.exit_code == code, done.output
     return done
 

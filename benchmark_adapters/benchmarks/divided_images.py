@@ -19,6 +19,9 @@ from benchmark_adapters.distinct_images import content_hashes, distinct
 from benchmark_adapters.hub_access import HubError
 from suli_plugin.hyperparameters import bounds
 
+# The paper's numbers of forgotten samples (section 4, table 3).
+INSTANCES = tuple(f"instance-{count}" for count in (64, 128, 256, 512))
+
 
 @dataclass(frozen=True)
 class LabelledImages:

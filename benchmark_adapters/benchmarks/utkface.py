@@ -13,12 +13,11 @@ from benchmark_adapters.age_groups import AgeGroup, age_groups, group_of
 from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.base_data import ImageData, load_images
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.benchmarks.divided_images import DividedImages, LabelledImages
+from benchmark_adapters.benchmarks.divided_images import INSTANCES, DividedImages, LabelledImages
 from benchmark_adapters.utkface_names import EXAMPLE, FORM, parse_name
 from benchmark_adapters.weight_files import first_few
 
 RECIPE = Retrain(epochs=60, batch_size=128, lr=0.1)
-INSTANCES = tuple(f"instance-{count}" for count in (64, 128, 256, 512))
 
 
 @dataclass(frozen=True, kw_only=True)
