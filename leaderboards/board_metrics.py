@@ -112,14 +112,12 @@ def board_metrics(scope: Scope, smallest: Mapping[str, int]) -> tuple[BoardMetri
     grain of an accuracy is one of them, that of a relearn time one update.
     """
     kinds = {**_KINDS, **(_CLASS_WISE if scope == "class-wise" else {})}
+    grains = {
+        name: 1.0 if kind.unit == "updates" else 1 / smallest[kind.scored_on]
+        for name, kind in kinds.items()
+    }
     return tuple(
-        BoardMetric(
-            name,
-            kind.direction,
-            kind.ideal,
-            kind.unit,
-            _tolerance(kind, 1 / smallest[kind.scored_on]),
-        )
+        BoardMetric(name, kind.direction, kind.ideal, kind.unit, _tolerance(kind, grains[name]))
         for name, kind in kinds.items()
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmark_adapters.evidence import LOGITS_SUFFIX
 from benchmark_adapters.grid import Cell, plan, run_grid
+from benchmark_adapters.provenance import hardware, versions
 from benchmark_adapters.record import write_atomically
 from benchmark_adapters.scored_case import RETRAIN
 from leaderboards.board_cases import BoardCases
@@ -53,7 +54,7 @@ def rerun(
 
     folder: of this submission alone; keeps what was run, so that an interrupted verification goes
     on. sample: so many records, drawn anew each time. Raises ValueError if the plugin or the
-    precision is not to be had here, or a method fails.
+    precision is not to be had here, if nothing could follow from a difference, or a method fails.
     """
     findings = Findings()
     note = check_installed(submission, registry)
@@ -62,6 +63,7 @@ def rerun(
     if sample is not None and sample < len(records):
         records = random.SystemRandom().sample(records, sample)
     _check_precision(submission, cases)
+    _check_judgeable(submission, cases)
     cells = [_cell(submission, record, cases, registry) for record in records]
     for record, cell in zip(records, cells, strict=True):
         findings.notes += _place_retrained(record, cell, store, folder)
@@ -79,6 +81,19 @@ def _check_precision(submission: Submission, cases: BoardCases) -> None:
     wanted, here = submission.claimed[0]["precision"], cases.accelerator.mixed_precision
     if wanted != here:
         raise ValueError(f"it was run in the precision {wanted}, not {here}: verify it alone")
+
+
+def _check_judgeable(submission: Submission, cases: BoardCases) -> None:
+    """Other processors and versions give other values, and only noise says how much others."""
+    first = submission.claimed[0]
+    there = (first["hardware"], first["versions"].get("torch"))
+    here = (hardware(), versions()["torch"])
+    if cases.board.noise is None and there != here:
+        raise ValueError(
+            f"{submission.method} was run on {there[0]!a:.120} with torch {there[1]!a:.40}, this "
+            f"is {here[0]} with torch {here[1]}, and how much runs of {cases.board.name} differ "
+            f"is not measured: verify it there, or measure it (suli leaderboard tolerances)"
+        )
 
 
 def _cell(submission: Submission, record: Record, cases: BoardCases, registry: Registry) -> Cell:
