@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 from leaderboards.data_options import data_options
 from suli_plugin.cli import as_json
 
@@ -69,7 +69,7 @@ def measure(
     \b
     suli leaderboard measure cifar10-resnet20.class-wise --data cifar10 --original resnet20.th
     """
-    with one_line_errors():
+    with command_errors():
         from dataclasses import replace
 
         from benchmark_adapters.benchmark_options import made_benchmark
@@ -103,7 +103,7 @@ def tolerances(board_name: str, source: str, output: Path | None) -> None:
     \b
     suli leaderboard tolerances digits.class-wise leaderboards/results
     """
-    with one_line_errors():
+    with command_errors():
         from leaderboards.board import load_board, write_board
         from leaderboards.board_noise import verified_records, with_noise
         from leaderboards.store_place import hub_store, store_files
@@ -127,7 +127,7 @@ def drop_evidence(folder: Path, above: float) -> None:
 
     What is dropped can't be re-scored or reloaded any more; methods can still be run again.
     """
-    with one_line_errors():
+    with command_errors():
         from leaderboards.folder_store import drop_evidence as drop
 
         removed = drop(folder, round(above * 2**20))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 from suli_plugin.cli import as_json
 
 FOLDER = Path("leaderboards")
@@ -36,7 +36,7 @@ def compare(records: Path, experiments: Path, document: Path, check: bool, as_js
 
     Exit codes: 0 done, 1 a stale file or one that cannot be read, 2 wrong usage.
     """
-    with one_line_errors(failed=True):
+    with command_errors(failed=True):
         from leaderboards.marked_tables import fill_markers
         from leaderboards.paper_comparison import comparison_tables, experiment_table
         from leaderboards.rendered_files import stale, write_files

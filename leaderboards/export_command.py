@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 
 
 @click.command()
@@ -25,7 +25,7 @@ def export(source: str, output: Path) -> None:
     \b
     suli leaderboard export org/results --output leaderboard
     """
-    with one_line_errors():
+    with command_errors():
         from leaderboards.aggregate_files import aggregate_files
         from leaderboards.folder_store import write_bytes
         from leaderboards.store_place import hub_store, store_files

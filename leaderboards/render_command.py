@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 from suli_plugin.cli import as_json
 
 README = Path("README.md")
@@ -44,7 +44,7 @@ def render(
 
     Exit codes: 0 done, 1 stale files, or a store that cannot be read, 2 wrong usage.
     """
-    with one_line_errors(failed=True):
+    with command_errors(failed=True):
         from leaderboards.rendered_files import stale, write_files
 
         files = _rendered(store, output, documents or [README] * README.exists())

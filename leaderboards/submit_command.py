@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 from leaderboards.data_options import as_name, data_options
 from suli_plugin.cli import as_json
 
@@ -62,7 +62,7 @@ def submit(
 
     Exit codes: 0 sent, 1 refused or not sent, 2 wrong usage.
     """
-    with one_line_errors():
+    with command_errors():
         from benchmark_adapters.command_accelerator import command_accelerator
         from leaderboards.board import load_board
         from leaderboards.store_place import acting_as, hub_store, run_options, store_files
@@ -89,7 +89,7 @@ def submit(
         return
     if not (yes or as_json):
         click.confirm("Send this?", abort=True)
-    with one_line_errors(failed=True):
+    with command_errors(failed=True):
         _send(ready, store, target, as_json)
 
 

@@ -58,7 +58,8 @@ class Verifier:
         reasons = reasons_against(submission, board, self.registry, settings)
         dropped = store.verdicts(submission).evidence_dropped(submission)
         if not reasons and not (self.level == "rerun" and dropped):
-            reasons = [*store.missing(submission), *([f"it had {dropped}"] if dropped else [])]
+            missing = store.missing(submission)
+            reasons = [f"its evidence: {dropped}"] if missing and dropped else missing
         if reasons:
             raise Refused(submission.id, reasons)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark_adapters.one_line_errors import one_line_errors
+from leaderboards.command_errors import command_errors
 from leaderboards.data_options import as_name, data_options
 from suli_plugin.cli import as_json
 
@@ -76,7 +76,7 @@ def verify(
 
     Exit codes: 0 all of it holds, 1 something is refuted or refused, 2 wrong usage.
     """
-    with one_line_errors(), _run_folder(runs) as folder:
+    with command_errors(), _run_folder(runs) as folder:
         from benchmark_adapters.command_accelerator import command_accelerator
         from benchmark_adapters.grid_options import listed
         from leaderboards.verifying import Request, verified

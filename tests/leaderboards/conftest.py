@@ -19,15 +19,12 @@ METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
 SEEDS = (0, 1)
 
 
-class SmallDigits(Digits):
-    """Digits whose relearn time is measured for a moment only; records say `digits`."""
-
-    relearn_updates = 10
-
-
 @pytest.fixture(scope="session")
 def benchmark():
-    return SmallDigits()
+    """Digits, whose relearn time is measured for a moment only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Digits, "relearn_updates", 10)
+        yield Digits()
 
 
 @pytest.fixture(scope="session")
