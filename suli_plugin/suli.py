@@ -160,8 +160,8 @@ class SULI(SelfUnlearner):
     accuracy. teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
     pass, the teacher's, as they do in the official code.
 
-    The defaults are ours, chosen by `suli bench tune` on held-out training images of CIFAR-10
-    (leaderboards/TUNING.md); the presets `paper` and `official` are the published settings.
+    The defaults are ours, chosen on held-out training images of CIFAR-10 (leaderboards/TUNING.md
+    says what was tried); the presets `paper` and `official` are the published settings.
     """
 
     name: ClassVar[str] = "suli"
