@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 ROOMS = ("suli_plugin", "benchmark_adapters", "leaderboards")
 # Of this repository alone: no code reads them from where it is installed.
-KEPT_HERE = ("COMPARISON.md", "experiments", "page", "records", "results")
+KEPT_HERE = ("COMPARISON.md", "TUNING.md", "experiments", "page", "records", "results", "tuning")
 
 
 def shipped():
