@@ -42,6 +42,11 @@ def test_only_the_plugin_modules_import_pluggy():
     assert users == {"hookspecs.py", "plugins.py"}
 
 
+def test_no_folder_of_tests_hides_a_room():
+    """pytest puts tests/ first on the path, where a folder of that name would be found first."""
+    assert not [room for room in MAY_NOT if (ROOT / "tests" / room).exists()]
+
+
 @pytest.mark.parametrize(
     "line", ["import leaderboards", "from leaderboards.x import y", "import_module('leaderboards')"]
 )
