@@ -58,14 +58,14 @@ class Cifar10ResNet20(Cifar10):
     """A network of 0.27 M parameters, which a laptop unlearns for real.
 
     Its settings are what a laptop has time for: Retrain in a third of the epochs, and one sweep
-    of the control, whose drift a second one hardly moves. Relearning goes on for longer than
-    elsewhere, so that Retrain's has an end.
+    of the control, as many as the official release's printed run needs. Relearning goes on for
+    longer than elsewhere, so that Retrain's ends (98 updates for class 1, seed 0).
     """
 
     name: ClassVar[str] = "cifar10-resnet20"
     summary: ClassVar[str] = "CIFAR-10, ResNet-20 of 0.27 M parameters (He et al., section 4.2)"
     architecture: ClassVar[str] = "cifar_resnet20"
-    relearn_updates: ClassVar[int] = 120
+    relearn_updates: ClassVar[int] = 200
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "retrain": {"epochs": 10},
         "bn_drift": {"sweeps": 1},
