@@ -46,9 +46,10 @@ class SelfUnlearner(ForgetOnly):
     momentum: of SGD, or Adam's first beta. epsilon: total probability left to the suppressed
     classes. temperature: divides the logits of target and student alike. suppress:
     which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
-    loses all forgotten classes. distorted_weight: of a second term of each step, on distorted
-    copies of the same images with the original's adjusted outputs on them as targets; ours, not
-    the papers', which have none (0).
+    loses all forgotten classes. distorted_weight: class-wise, of a second term of each step, on
+    distorted copies of the same images with the original's adjusted outputs on them as targets;
+    ours, not the papers', which have none (0). Instance-wise there is none: the copies stand for
+    the classes that are not in the forget set.
     """
 
     paper: ClassVar[str] = PAPER
@@ -154,8 +155,9 @@ class SULI(SelfUnlearner):
     (Algorithm 1, line 9) or the `original`'s (section 3.3). inner_steps: passes over a layer in
     one visit, with its targets fixed. sweeps: visits to every layer at most. least_sweeps:
     class-wise, so many are made whatever the forget accuracy, since the other classes recover
-    after it is 0. instance_sweeps: in place of `sweeps` instance-wise, where the stop rule ends
-    them; None for the same number.
+    after it is 0. instance_sweeps, instance_layers: in place of `sweeps` and of `n_layers`
+    instance-wise, where the stop rule soon ends them, so that thinner layers of the least certain
+    samples suffice; None for the same numbers.
     renew_optimizer: a new one for each visit. roll_back: undo a visit that raised forget
     accuracy. teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
     pass, the teacher's, as they do in the official code.
@@ -170,9 +172,10 @@ class SULI(SelfUnlearner):
         **SelfUnlearner.search_space,
         "n_layers": (1, 2, 5, 10),
         "layer_size": (32, 128, 500),
+        "instance_layers": (4, 16, 64),
         "teacher": ("current", "original"),
         "inner_steps": (1, 3, 10),
-        "sweeps": (1, 3, 6, 10),
+        "sweeps": (1, 3, 10),
         "renew_optimizer": (True, False),
         "roll_back": (False, True),
     }
@@ -185,9 +188,10 @@ class SULI(SelfUnlearner):
     batch_size: int | None = field(default=256, metadata=bounds(at_least=1))
     teacher: Literal["current", "original"] = "original"
     inner_steps: int = field(default=1, metadata=bounds(at_least=1))
-    sweeps: int = field(default=6, metadata=bounds(at_least=0))
+    sweeps: int = field(default=10, metadata=bounds(at_least=0))
     least_sweeps: int = field(default=4, metadata=bounds(at_least=0))
     instance_sweeps: int | None = field(default=30, metadata=bounds(at_least=0))
+    instance_layers: int | None = field(default=16, metadata=bounds(at_least=1))
     renew_optimizer: bool = False
     roll_back: bool = False
     teacher_moves_buffers: Literal["never", "always", "after_first_layer"] = "never"
@@ -205,12 +209,9 @@ class SULI(SelfUnlearner):
         # One pass gives the entropies (line 3), the teacher's outputs and the first stop check.
         before = session.predict(model, session.forget)
         views = DistortedViews(self, model, session)
-        layers = entropy_layers(
-            before.entropies(), n_layers=self.n_layers, layer_size=self.layer_size
-        )
         session.train(
             model,
-            self._visits(layers, self._teacher(model, before, session), views, session),
+            self._visits(self._layers(before, session), self._teacher(model, before, session), views, session),
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
@@ -218,6 +219,13 @@ class SULI(SelfUnlearner):
             roll_back=self.roll_back,
         )
         return model
+
+    def _layers(self, before: Predictions, session: Session) -> list[Tensor]:
+        """Line 4."""
+        n_layers, layer_size = self.n_layers, self.layer_size
+        if session.scope == "instance-wise" and self.instance_layers is not None:
+            n_layers, layer_size = self.instance_layers, None
+        return entropy_layers(before.entropies(), n_layers=n_layers, layer_size=layer_size)
 
     def _visits(
         self,
@@ -289,6 +297,7 @@ class SULI(SelfUnlearner):
             teacher="current",
             least_sweeps=0,
             instance_sweeps=None,
+            instance_layers=None,
             renew_optimizer=True,
         )
 
@@ -329,7 +338,7 @@ class DistortedViews:
         self.method, self.session = method, session
         self.images = session.forget
         self.original: nn.Module | None = None
-        if method.distorted_weight > 0:
+        if method.distorted_weight > 0 and session.scope == "class-wise":
             self.original = copy.deepcopy(model)
             self.images = session.forget.subset(torch.arange(len(session.forget)))
             self.images.augment = distorted

@@ -59,6 +59,16 @@ def test_the_term_costs_three_passes_more_a_sample_and_none_without_weight(weigh
         assert passes["forward"]["forget"] == looks + steps * size + 2 * extra
 
 
+def test_instance_wise_there_are_no_copies_whatever_the_weight():
+    """The forget set shows all classes itself."""
+    asked = request("instance-wise")
+    for without, method in zip(methods(), methods(distorted_weight=2.0), strict=True):
+        one, other = (run(m, trained_convnet(), asked) for m in (without, method))
+        assert one.passes == other.passes
+        a, b = (each.model.state_dict() for each in (one, other))
+        assert all(torch.equal(value, b[name]) for name, value in a.items())
+
+
 def method_rounds(method):
     return range(method.epochs if isinstance(method, SU) else method.sweeps * method.n_layers)
 

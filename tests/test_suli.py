@@ -244,6 +244,18 @@ def test_instance_wise_the_stop_rule_is_asked_after_every_layer():
     assert len(history) < 6
 
 
+def test_instance_wise_the_default_cuts_thinner_layers_and_a_preset_its_own():
+    asked, model = request("instance-wise"), trained_convnet()
+    for method, layers in (
+        (SULI(stop="never", instance_layers=5, instance_sweeps=1), 5),
+        (SULI(stop="never", instance_layers=None, n_layers=3, instance_sweeps=1), 3),
+        (SULI.preset("official", "instance-wise"), -(-len(asked.forget) // 32)),
+    ):
+        history = run(replace(method, stop="never"), model, asked).history
+        assert len({entry.layer for entry in history}) == layers
+    assert len({e.layer for e in run(SULI(sweeps=1), model, request("class-wise")).history}) == 2
+
+
 def test_renaming_the_classes_renames_the_result():
     asked, model = request("class-wise", label=3), trained_convnet(batch_norm=False)
     order = torch.tensor([9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
