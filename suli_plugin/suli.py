@@ -211,7 +211,9 @@ class SULI(SelfUnlearner):
         views = DistortedViews(self, model, session)
         session.train(
             model,
-            self._visits(self._layers(before, session), self._teacher(model, before, session), views, session),
+            self._visits(
+                self._layers(before, session), self._teacher(model, before, session), views, session
+            ),
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
