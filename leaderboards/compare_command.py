@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,11 @@ def compare(records: Path, experiments: Path, document: Path, check: bool, as_js
         from leaderboards.marked_tables import fill_markers
         from leaderboards.paper_comparison import comparison_tables, experiment_table
         from leaderboards.rendered_files import stale, write_files
-        from suli_plugin.suli import SULI
 
-        published = SULI.preset("paper", "class-wise").hyperparameters()
+        changing = _read(experiments)
         tables = {
             **comparison_tables(_read(records)),
-            "paper.experiments": experiment_table(_read(experiments), published),
+            "paper.experiments": experiment_table(changing, _published(changing)),
         }
         try:
             files = {document: fill_markers(document.read_text(encoding="utf-8"), tables)}
@@ -58,6 +58,20 @@ def compare(records: Path, experiments: Path, document: Path, check: bool, as_js
     else:
         click.echo(f"{document}: {what if changed else 'as the records say'}")
     sys.exit(1 if check and changed else 0)
+
+
+def _published(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """What an experiment starts from, by label: the paper's settings, or those of the source."""
+    from suli_plugin.plugins import registry
+
+    return {
+        record["method"]: registry()
+        .unlearner(
+            "suli@paper" if record["method"] == "suli" else record["method"], record["scope"]
+        )
+        .hyperparameters()
+        for record in records
+    }
 
 
 def _read(folder: Path) -> list[dict[str, Any]]:

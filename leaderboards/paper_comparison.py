@@ -63,11 +63,15 @@ def comparison_tables(records: Sequence[Record]) -> dict[str, str]:
     }
 
 
-def experiment_table(records: Sequence[Record], reference: Mapping[str, Any]) -> str:
-    """One row a record: what it changes in the hyper-parameters of `reference`, and its metrics."""
+def experiment_table(records: Sequence[Record], references: Mapping[str, Mapping[str, Any]]) -> str:
+    """One row a record: what it changes in its method's published settings, and its metrics.
+
+    references: hyper-parameters by the method's label.
+    """
     titles = ["Method", "Changed", *EXPERIMENT.values()]
     rows = []
     for record in records:
+        reference = references[record["method"]]
         changed = {
             name: value
             for name, value in record["hyperparameters"].items()
@@ -94,8 +98,17 @@ def _beside(
             ours = [r for r in own if r["benchmark"] == benchmark and r["method"] == label]
             if ours:
                 cells = [_percent(_spread(r["metrics"].get(name) for r in ours)) for name in names]
-                rows.append([f"`{label}`", f"ours, {network}", *cells, len(ours)])
+                rows.append([f"`{label}`", f"ours, {network}{_classes(ours)}", *cells, len(ours)])
     return _table(["Method", "Where", *(PERCENT[name] for name in names), "n"], rows)
+
+
+def _classes(records: Sequence[Record]) -> str:
+    """Which classes the records forget; classes differ more than seeds do."""
+    classes = sorted(
+        {r["scenario"].removeprefix("class-") for r in records if r["scope"] == "class-wise"},
+        key=int,
+    )
+    return f", class {', '.join(classes)}" if classes else ""
 
 
 def _membership(

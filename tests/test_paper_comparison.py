@@ -59,7 +59,15 @@ def test_ours_stand_below_the_papers_with_mean_deviation_and_n():
     ])["paper.table-2"]  # fmt: skip
     found = [row for row in rows(table) if row[0] == "`suli`"]
     assert found[0][1:3] == ["paper, ResNet-18", "96.0 ± 0.1"]
-    assert found[1][1:3] == ["ours, ResNet-20", "85.0 ± 7.1"] and found[1][-1] == "2"
+    assert found[1][1:3] == ["ours, ResNet-20, class 1", "85.0 ± 7.1"] and found[1][-1] == "2"
+
+
+def test_a_row_says_which_classes_it_is_about():
+    made = [record("su", f"class-{label}", seed) for label in (10, 3) for seed in (0, 1)]
+    (_, own) = [r for r in rows(comparison_tables(made)["paper.table-2"]) if r[0] == "`su`"]
+    assert own[1] == "ours, ResNet-20, class 3, 10" and own[-1] == "4"
+    instance = comparison_tables([record("su", "instance-64")])["paper.table-3"]
+    assert "| `su` | ours, ResNet-20 |" in instance
 
 
 def test_cost_is_relative_to_official_suli_of_the_same_case():
@@ -75,8 +83,10 @@ def test_an_experiment_says_what_it_changes():
     changed = record("suli@paper")
     changed["hyperparameters"] = {**changed["hyperparameters"], "epsilon": 0.1}
     published = SULI.preset("paper", "class-wise").hyperparameters()
-    table = rows(experiment_table([record("suli@paper"), changed], published))
-    assert [row[1] for row in table[2:]] == ["nothing", "`epsilon=0.1`"]
+    other = {**record("su"), "hyperparameters": {"epochs": 5, "lr": 0.1}}
+    references = {"suli@paper": published, "su": {"epochs": 10, "lr": 0.1}}
+    table = rows(experiment_table([record("suli@paper"), changed, other], references))
+    assert [row[1] for row in table[2:]] == ["nothing", "`epsilon=0.1`", "`epochs=5`"]
 
 
 def test_the_command_fills_the_page_and_says_when_it_is_stale(tmp_path):
