@@ -20,6 +20,7 @@ PERCENT = {
     "test_forget_accuracy": "Test-forget %",
     "test_accuracy": "Test %",
 }
+TEXT = ("Method", "Where", "Changed", "Settings")
 CLASS_WISE = ("retain_accuracy", "forget_accuracy", "test_retain_accuracy", "test_forget_accuracy")
 INSTANCE_WISE = ("retain_accuracy", "forget_accuracy", "test_accuracy")
 EXPERIMENT = {
@@ -79,9 +80,9 @@ def experiment_table(records: Sequence[Record], references: Mapping[str, Mapping
         }
         said = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(changed.items()))
         values = [_one(record["metrics"], name) for name in EXPERIMENT]
-        passes = sum(sum(kind.values()) for kind in record["passes"].values())
-        rows.append([f"`{record['method']}`", f"`{said}`" if said else "nothing", *values, passes])
-    return _table([*titles, "Passes"], rows)
+        changes = f"`{said}`" if said else "nothing"
+        rows.append([f"`{record['method']}`", changes, *values, total_passes(record)])
+    return markdown_table([*titles, "Passes"], rows)
 
 
 def _beside(
@@ -97,9 +98,11 @@ def _beside(
         for benchmark, network in NETWORKS.items():
             ours = [r for r in own if r["benchmark"] == benchmark and r["method"] == label]
             if ours:
-                cells = [_percent(_spread(r["metrics"].get(name) for r in ours)) for name in names]
+                cells = [
+                    _percent(spread_of(r["metrics"].get(name) for r in ours)) for name in names
+                ]
                 rows.append([f"`{label}`", f"ours, {network}{_classes(ours)}", *cells, len(ours)])
-    return _table(["Method", "Where", *(PERCENT[name] for name in names), "n"], rows)
+    return markdown_table(["Method", "Where", *(PERCENT[name] for name in names), "n"], rows)
 
 
 def _classes(records: Sequence[Record]) -> str:
@@ -126,14 +129,14 @@ def _membership(
                     for r in own
                     if (r["benchmark"], r["method"], r["scope"]) == (benchmark, label, scope)
                 ]
-                cells.append(_fraction(_spread(ours)))
+                cells.append(_fraction(spread_of(ours)))
         rows.append([f"`{label}`", *cells])
     titles = [
         f"{scope}, {where}"
         for scope in scopes
         for where in ("paper", *(f"ours, {network}" for network in NETWORKS.values()))
     ]
-    return _table(["Method", *titles], rows)
+    return markdown_table(["Method", *titles], rows)
 
 
 def _cost(seconds: Mapping[str, Any], own: Sequence[Record]) -> str:
@@ -157,15 +160,13 @@ def _cost(seconds: Mapping[str, Any], own: Sequence[Record]) -> str:
             *(f"our passes, {network}" for network in NETWORKS.values()),
         )
     ]
-    return _table(["Method", *titles], rows)
+    return markdown_table(["Method", *titles], rows)
 
 
 def _relative_passes(own: Sequence[Record], benchmark: str, scope: str, label: str) -> str:
     """Mean over the cases that both have of passes over those of `suli@official`."""
     passes = {
-        (r["method"], r["scenario"], r["seed"]): sum(
-            sum(kind.values()) for kind in r["passes"].values()
-        )
+        (r["method"], r["scenario"], r["seed"]): total_passes(r)
         for r in own
         if r["benchmark"] == benchmark and r["scope"] == scope
     }
@@ -174,7 +175,7 @@ def _relative_passes(own: Sequence[Record], benchmark: str, scope: str, label: s
         for (method, *case), count in passes.items()
         if method == label and (official := passes.get(("suli@official", *case), 0))
     ]
-    return _number(_spread(ratios), 1, 2)
+    return number(spread_of(ratios), 1, 2)
 
 
 def _of_scenario(own: Sequence[Record], scenario: str) -> list[Record]:
@@ -185,7 +186,13 @@ def _labels(reported: Iterable[str], own: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys([*reported, *(record["method"] for record in own)]))
 
 
-def _spread(values: Iterable[float | None]) -> Spread | None:
+def total_passes(record: Record) -> int:
+    """Samples forwarded and backwarded, stop checks included."""
+    return sum(sum(kind.values()) for kind in record["passes"].values())
+
+
+def spread_of(values: Iterable[float | None]) -> Spread | None:
+    """Mean and deviation of the values that are there, None without any."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -193,14 +200,15 @@ def _spread(values: Iterable[float | None]) -> Spread | None:
 
 
 def _percent(spread: Spread | None) -> str:
-    return _number(spread, 100, 1)
+    return number(spread, 100, 1)
 
 
 def _fraction(spread: Spread | None) -> str:
-    return _number(spread, 1, 2)
+    return number(spread, 1, 2)
 
 
-def _number(spread: Spread | None, scale: float, decimals: int) -> str:
+def number(spread: Spread | None, scale: float, decimals: int) -> str:
+    """`96.0 ± 0.1`, without a deviation where there is one value, a dash where there is none."""
     if spread is None or spread["mean"] is None:
         return "–"
     text = f"{spread['mean'] * scale:.{decimals}f}"
@@ -214,7 +222,8 @@ def _one(metrics: Mapping[str, float], name: str) -> str:
     return f"{value:.3f}" if name == "mia_accuracy" else f"{100 * value:.1f}"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    ruler = [":--" if title in ("Method", "Where", "Changed") else "--:" for title in titles]
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Text columns to the left, numbers to the right."""
+    ruler = [":--" if title in TEXT else "--:" for title in titles]
     lines = [list(titles), ruler, *([str(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,6 +1,7 @@
 """The paper's tables as data, and the page that sets ours beside them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -8,8 +9,10 @@ from click.testing import CliRunner
 from benchmark_adapters.record import write_record
 from leaderboards.compare_command import compare
 from leaderboards.paper_comparison import comparison_tables, experiment_table, paper_values
+from leaderboards.tuning_tables import tuning_tables
 from suli_plugin.suli import SULI
 
+ROOT = Path(__file__).parent.parent
 DOCUMENT = "# Page\n\n<!-- leaderboard {} -->\n<!-- /leaderboard -->\n"
 
 
@@ -27,6 +30,12 @@ def record(method, scenario="class-1", seed=0, passes=10, **metrics):
         "versions": {}, "command": "suli", "created": "now", "case": "c", "original": {},
         "options": {}, "sizes": {}, "set_hashes": {},
     }  # fmt: skip
+
+
+def trial(method, score, seed=0, scenario="class-1", **settings):
+    made = record(method, scenario, seed, validation_forget_accuracy=0.2)
+    made["hyperparameters"] = {**made["hyperparameters"], **settings}
+    return {**made, "tuning": {"score": score}}
 
 
 def rows(table):
@@ -92,26 +101,53 @@ def test_an_experiment_says_what_it_changes():
 def test_the_command_fills_the_page_and_says_when_it_is_stale(tmp_path):
     for name in ("records", "experiments"):
         write_record(tmp_path / name / "r.json", record("suli@paper"))
-    page = tmp_path / "page.md"
+    write_record(tmp_path / "tuning" / "r.json", trial("suli", 0.5))
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
     page.write_text(DOCUMENT.format("paper.table-2") + DOCUMENT.format("paper.experiments"))
+    other.write_text(DOCUMENT.format("tuning.class-1"))
     options = [
         "--records", tmp_path / "records", "--experiments", tmp_path / "experiments",
-        "--document", page,
+        "--tuning", tmp_path / "tuning", "--document", page, "--document", other,
     ]  # fmt: skip
     invoke = CliRunner().invoke
     assert invoke(compare, [*map(str, options), "--check"]).exit_code == 1
     assert invoke(compare, list(map(str, options))).exit_code == 0
-    assert "suli@paper" in page.read_text("utf-8")
+    assert "suli@paper" in page.read_text("utf-8") and "0.500" in other.read_text("utf-8")
     done = invoke(compare, [*map(str, options), "--check", "--json"])
     assert done.exit_code == 0 and json.loads(done.output) == {"stale": []}
 
 
-@pytest.mark.parametrize("missing", ["--records", "--document"])
+def test_our_own_pages_are_as_the_records_say(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(compare, ["--check"])
+    assert done.exit_code == 0, f"write them with: suli leaderboard compare\n{done.output}"
+
+
+@pytest.mark.parametrize("missing", ["--records", "--tuning", "--document"])
 def test_what_is_not_there_is_one_line(tmp_path, missing):
     write_record(tmp_path / "r.json", record("suli"))
-    options = {"--records": tmp_path, "--experiments": tmp_path, "--document": tmp_path / "p.md"}
+    options = {
+        "--records": tmp_path, "--experiments": tmp_path, "--tuning": tmp_path,
+        "--document": tmp_path / "p.md",
+    }  # fmt: skip
     (tmp_path / "p.md").write_text("no marker")
     options[missing] = tmp_path / "nothing"
     words = [str(word) for pair in options.items() for word in pair]
     done = CliRunner().invoke(compare, words)
     assert done.exit_code == 1 and "nothing" in done.output and "Traceback" not in done.output
+
+
+def test_trials_stand_best_first_with_what_they_vary_averaged_over_seeds():
+    trials = [
+        trial("suli", 0.25, lr=1e-3), trial("suli", 0.5, lr=1e-4),
+        trial("suli", 1.0, seed=1, lr=1e-4), trial("su", 0.9),
+        trial("suli", 0.1, scenario="instance-64", lr=1e-4),
+    ]  # fmt: skip
+    tables = tuning_tables(trials)
+    assert list(tables) == ["tuning.class-1", "tuning.instance-64"]
+    titles, _, *found = rows(tables["tuning.class-1"])
+    assert [row[:2] for row in found] == [
+        ["`su`", "as published"], ["`suli`", "`lr=0.0001`"], ["`suli`", "`lr=0.001`"],
+    ]  # fmt: skip
+    assert found[1][-3:] == ["0.750 ± 0.354", "10 ± 0", "2"]
+    assert found[1][titles.index("Held-out forget %")] == "20.0 ± 0.0"
