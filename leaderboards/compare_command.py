@@ -65,12 +65,14 @@ def compare(
 
 
 def _tables(records: Path, experiments: Path, tuning: Path) -> dict[str, str]:
+    from leaderboards.nearness import nearness_table
     from leaderboards.paper_comparison import comparison_tables, experiment_table
     from leaderboards.tuning_tables import tuning_tables
 
-    changing = _read(experiments)
+    found, changing = _read(records), _read(experiments)
     return {
-        **comparison_tables(_read(records)),
+        **comparison_tables(found),
+        "paper.nearness": nearness_table(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(_read(tuning, trials=True)),
     }

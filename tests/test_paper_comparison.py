@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from benchmark_adapters.record import write_record
 from leaderboards.compare_command import compare
+from leaderboards.nearness import nearness_table
 from leaderboards.paper_comparison import comparison_tables, experiment_table, paper_values
 from leaderboards.tuning_tables import tuning_tables
 from suli_plugin.suli import SULI
@@ -151,3 +152,24 @@ def test_trials_stand_best_first_with_what_they_vary_averaged_over_seeds():
     ]  # fmt: skip
     assert found[1][-3:] == ["0.750 ± 0.354", "10 ± 0", "2"]
     assert found[1][titles.index("Held-out forget %")] == "20.0 ± 0.0"
+
+
+def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retrain():
+    def seen(method, probe, relearn, seed=0, **more):
+        metrics = {"linear_probe_forget_accuracy": probe, "relearn_updates": relearn}
+        made = record(method, seed=seed, relearn_reached=float(relearn < 200), **metrics)
+        return {**made, **more}
+
+    mask, drift = ({"control": True} for _ in range(2))
+    table = rows(nearness_table([
+        seen("retrain", 0.8, 98.0), seen("logit_mask", 0.97, 200.0, **mask),
+        seen("bn_drift", 0.94, 5.0, **drift), seen("suli", 0.93, 28.0), seen("su", 0.95, 3.0),
+        seen("suli", 0.1, 98.0, seed=1),
+    ]))  # fmt: skip
+    assert [row[0] for row in table[2:]] == [
+        "`retrain`", "`su`", "`suli`", "`bn_drift`", "`logit_mask`",
+    ]  # fmt: skip
+    by_method = {row[0].strip("`"): row[1:] for row in table[2:]}
+    assert by_method["suli"][:2] == ["**93.0**", "**28**"] and by_method["suli"][-1] == "1"
+    assert by_method["su"][:2] == ["95.0", "3"]
+    assert by_method["logit_mask"][1] == "> 200" and by_method["retrain"][0] == "80.0"
