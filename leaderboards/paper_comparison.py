@@ -95,23 +95,27 @@ def _beside(
         if found is not None:
             cells = [_percent(found.get(name)) for name in names]
             rows.append([f"`{label}`", "paper, ResNet-18", *cells, 5])
-        for benchmark, network in NETWORKS.items():
-            ours = [r for r in own if r["benchmark"] == benchmark and r["method"] == label]
-            if ours:
-                cells = [
-                    _percent(spread_of(r["metrics"].get(name) for r in ours)) for name in names
-                ]
-                rows.append([f"`{label}`", f"ours, {network}{_classes(ours)}", *cells, len(ours)])
+        for place, ours in _cases([r for r in own if r["method"] == label]).items():
+            cells = [_percent(spread_of(r["metrics"].get(name) for r in ours)) for name in names]
+            rows.append([f"`{label}`", place, *cells, len(ours)])
     return markdown_table(["Method", "Where", *(PERCENT[name] for name in names), "n"], rows)
 
 
-def _classes(records: Sequence[Record]) -> str:
-    """Which classes the records forget; classes differ more than seeds do."""
-    classes = sorted(
-        {r["scenario"].removeprefix("class-") for r in records if r["scope"] == "class-wise"},
-        key=int,
-    )
-    return f", class {', '.join(classes)}" if classes else ""
+def _cases(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """By network and class; classes differ more than seeds do, so that each has its own row."""
+    networks = list(NETWORKS)
+    found: dict[tuple[int, int], list[Record]] = {}
+    for record in records:
+        _, _, number_of = record["scenario"].partition("-")
+        key = (networks.index(record["benchmark"]), int(number_of))
+        found.setdefault(key, []).append(record)
+    return {_place(ours[0]): ours for _, ours in sorted(found.items())}
+
+
+def _place(record: Record) -> str:
+    scope, _, number_of = record["scenario"].partition("-")
+    label = f", class {number_of}" if scope == "class" else ""
+    return f"ours, {NETWORKS[record['benchmark']]}{label}"
 
 
 def _membership(
