@@ -192,13 +192,22 @@ def test_a_record_without_what_is_drawn_is_set_aside(run, tmp_path, part):
     [
         (["--scenario", "class-9"], "no scenario 'class-9' in this run; it has: class-3, instance"),
         (["--methods", "sully"], "no method 'sully' in this run; it has: original, retrain, suli"),
-        (["--seed", "7"], "no record of digits class-3 has seed 7; its seeds: 0"),
+        (["--seed", "7"], "no record has seed 7; the seeds: 0"),
     ],
 )
 def test_what_the_run_does_not_have_is_wrong_usage_in_one_line(run, tmp_path, options, message):
     done = report(run, "--output", tmp_path, *options)
     assert done.exit_code == 2 and message in done.output and "Traceback" not in done.output
     assert done.output.count("Error:") == 1
+
+
+def test_a_scenario_without_the_chosen_method_is_named_and_the_others_are_drawn(run, tmp_path):
+    """A mask is of a class, so that the run has none instance-wise."""
+    choice = ("--methods", "logit_mask", "--scenario", "class-3,instance-64", "--records-only")
+    done = report(run, "--output", tmp_path, *choice)
+    assert done.exit_code == 0, done.output
+    assert "instance-64: all pictures: it has no record of what was chosen" in done.output
+    assert (tmp_path / "digits-class-3-radar-light.png").is_file()
 
 
 def test_a_wrong_folder_and_one_without_records_are_one_line(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from benchmark_adapters.report import curves, grad_cam, radar, trade_off, tsne
@@ -49,7 +50,18 @@ class Gallery:
 
 
 def pictured(run: RunFolder, choice: Choice) -> list[Scenario]:
-    """The scenarios that get pictures. Raises ValueError for a name that there is not."""
+    """The scenarios that get pictures. Raises ValueError for a name or seed that none has."""
+    chosen = _chosen(run, choice)
+    labels = dict.fromkeys(label for each in chosen for label in each.labels)
+    matching(list(labels), choice.methods, "method")
+    seeds = sorted({seed for each in chosen for seed in each.seeds})
+    if choice.seed is not None and choice.seed not in seeds:
+        known = ", ".join(map(str, seeds))
+        raise ValueError(f"no record has seed {choice.seed}; the seeds: {known}")
+    return chosen
+
+
+def _chosen(run: RunFolder, choice: Choice) -> list[Scenario]:
     if choice.scenarios:
         known = list(dict.fromkeys(scenario.name for scenario in run.scenarios))
         chosen = set(matching(known, choice.scenarios, "scenario"))
@@ -61,9 +73,11 @@ def pictured(run: RunFolder, choice: Choice) -> list[Scenario]:
 
 
 def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gallery:
-    """Draw what can be drawn. Raises ValueError for a method or seed that there is not."""
-    labels = matching(scenario.labels, choice.methods, "method")
-    seed = _seed(scenario, choice.seed)
+    """Draw what can be drawn of a scenario that `pictured` gave; it may lack what others have."""
+    labels = [label for label in scenario.labels if _is_chosen(label, choice)]
+    seed = scenario.seeds[0] if choice.seed is None else choice.seed
+    if not labels or seed not in scenario.seeds:
+        return Gallery((), (LeftOut("all pictures", "it has no record of what was chosen"),))
     drawn: list[Picture | LeftOut] = [
         _try(radar.TITLE, lambda: radar.radar(scenario, labels)),
         _try(trade_off.TITLE, lambda: trade_off.trade_off(scenario, labels)),
@@ -74,6 +88,10 @@ def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gal
         tuple(each for each in drawn if isinstance(each, Picture)),
         tuple(each for each in drawn if isinstance(each, LeftOut)),
     )
+
+
+def _is_chosen(label: str, choice: Choice) -> bool:
+    return not choice.methods or any(fnmatchcase(label, each) for each in choice.methods)
 
 
 def models_shown(scenario: Scenario) -> list[str]:
@@ -110,12 +128,3 @@ def _try(title: str, draw: Callable[[], Picture]) -> Picture | LeftOut:
         return draw()
     except CannotBeDrawn as reason:
         return LeftOut(title, str(reason))
-
-
-def _seed(scenario: Scenario, wanted: int | None) -> int:
-    if wanted is None:
-        return scenario.seeds[0]
-    if wanted not in scenario.seeds:
-        known = ", ".join(map(str, scenario.seeds))
-        raise ValueError(f"no record of {scenario} has seed {wanted}; its seeds: {known}")
-    return wanted
