@@ -27,6 +27,7 @@ EXPERIMENT = {
     **{name: PERCENT[name] for name in CLASS_WISE},
     "mia_accuracy": "MIA",
     "linear_probe_forget_accuracy": "Linear probe, forget %",
+    "relearn_updates": "Relearn updates",
 }
 
 
@@ -223,6 +224,8 @@ def _one(metrics: Mapping[str, float], name: str) -> str:
     value = metrics.get(name)
     if value is None:
         return "–"
+    if name == "relearn_updates":
+        return f"{value:.0f}" if metrics["relearn_reached"] else f"> {value:.0f}"
     return f"{value:.3f}" if name == "mia_accuracy" else f"{100 * value:.1f}"
 
 

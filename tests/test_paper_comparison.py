@@ -95,10 +95,12 @@ def test_an_experiment_says_what_it_changes():
     changed = record("suli@paper")
     changed["hyperparameters"] = {**changed["hyperparameters"], "epsilon": 0.1}
     published = SULI.preset("paper", "class-wise").hyperparameters()
-    other = {**record("su"), "hyperparameters": {"epochs": 5, "lr": 0.1}}
+    other = record("su", relearn_updates=40.0, relearn_reached=0.0)
+    other["hyperparameters"] = {"epochs": 5, "lr": 0.1}
     references = {"suli@paper": published, "su": {"epochs": 10, "lr": 0.1}}
     table = rows(experiment_table([record("suli@paper"), changed, other], references))
     assert [row[1] for row in table[2:]] == ["nothing", "`epsilon=0.1`", "`epochs=5`"]
+    assert [row[-2] for row in table[2:]] == ["–", "–", "> 40"]
 
 
 def test_the_command_fills_the_page_and_says_when_it_is_stale(tmp_path):
