@@ -48,8 +48,9 @@ class SelfUnlearner(ForgetOnly):
     which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
     loses all forgotten classes. distorted_weight: class-wise, of a second term of each step, on
     distorted copies of the same images with the original's adjusted outputs on them as targets;
-    ours, not the papers', which have none (0). Instance-wise there is none: the copies stand for
-    the classes that are not in the forget set.
+    ours, not the papers', which have none (0). It takes pixels in [0, 1], so leave it at 0 where a
+    dataset gives images that are normalised already. Instance-wise there is none: the copies stand
+    for the classes that are not in the forget set.
     """
 
     paper: ClassVar[str] = PAPER
@@ -182,14 +183,13 @@ class SULI(SelfUnlearner):
 
     batch_norm: BatchNorm = "frozen"
     temperature: float = field(default=4.0, metadata=bounds(above=0))
-    distorted_weight: float = field(default=2.0, metadata=bounds(at_least=0))
     n_layers: int | None = field(default=2, metadata=bounds(at_least=1))
     layer_size: int | None = field(default=None, metadata=bounds(at_least=1))
     batch_size: int | None = field(default=256, metadata=bounds(at_least=1))
     teacher: Literal["current", "original"] = "original"
     inner_steps: int = field(default=1, metadata=bounds(at_least=1))
     sweeps: int = field(default=10, metadata=bounds(at_least=0))
-    least_sweeps: int = field(default=4, metadata=bounds(at_least=0))
+    least_sweeps: int = field(default=10, metadata=bounds(at_least=0))
     instance_sweeps: int | None = field(default=30, metadata=bounds(at_least=0))
     instance_layers: int | None = field(default=16, metadata=bounds(at_least=1))
     renew_optimizer: bool = False
@@ -295,7 +295,6 @@ class SULI(SelfUnlearner):
         return cls(
             batch_norm="update",
             temperature=1.0,
-            distorted_weight=0.0,
             teacher="current",
             least_sweeps=0,
             instance_sweeps=None,
@@ -349,7 +348,7 @@ class DistortedViews:
         """The term for these positions; none if its weight is 0."""
         if self.original is None:
             return []
-        view = _View(self, self.original)
+        view = _View(self, self.original, len(positions))
         weight = self.method.distorted_weight
         return [Term(self.images, positions, view.loss, weight=weight, around=view.around)]
 
@@ -357,15 +356,15 @@ class DistortedViews:
 class _View:
     """One batch of distorted images; the original's outputs are made anew with each draw."""
 
-    def __init__(self, views: DistortedViews, original: nn.Module) -> None:
-        self.views, self.original = views, original
+    def __init__(self, views: DistortedViews, original: nn.Module, size: int) -> None:
+        self.views, self.original, self.size = views, original, size
 
     @contextmanager
     def around(self, batch: Batch) -> Iterator[None]:
         session = self.views.session
         with evaluation_mode(self.original):
             logits = session.forward(self.original, batch)
-        session.passes.forward["forget"] += len(batch.positions)
+        session.passes.forward["forget"] += self.size
         self.targets = self.views.method._targets(logits, batch.labels, session)
         yield
 
