@@ -1,5 +1,6 @@
 """A store in a folder: submit, verify, amend; many at a time; killed at any moment."""
 
+import copy
 import json
 import shutil
 import threading
@@ -12,8 +13,10 @@ from click.testing import CliRunner
 from leaderboards import folder_store
 from leaderboards.aggregate import rows, stored_submissions
 from leaderboards.folder_store import drop_evidence, put_submissions, put_verdict
+from leaderboards.impostors import impostors
 from leaderboards.leaderboard_command import leaderboard
 from leaderboards.run_folder import found_submissions
+from leaderboards.store_evidence import StoreEvidence
 from leaderboards.store_files import FolderFiles
 from leaderboards.verdict import Refused
 
@@ -226,3 +229,16 @@ def test_dropped_evidence_is_of_verified_submissions_and_leaves_them_to_be_run_a
     shutil.rmtree(store.root / "evidence" / store.id("retrain"))
     again = store.verdict(level="rerun")
     assert again.outcome == "reproduced" and "without distances to Retrain" in again.notes[1]
+
+
+def test_where_the_controls_evidence_was_dropped_a_method_is_still_told_from_them(store):
+    for method in ("logit_mask", "bn_drift"):
+        shutil.rmtree(store.root / "evidence" / store.id(method))
+    assert store.verdict("suli").outcome == "re-scored"
+    [mask, ours] = (store.read(name)["claimed"] for name in ("logit_mask", "suli"))
+    record, twin = copy.deepcopy(ours[0]), mask[0]
+    record["evidence"]["logits"]["sha256"] = twin["evidence"]["logits"]["sha256"]
+    evidence = StoreEvidence(FolderFiles(store.root), store.cases.board)
+    [submission] = evidence.of_method("suli")
+    found = list(impostors(submission, record, {}, evidence))
+    assert [refutes for refutes, _ in found] == [True] and "those of logit_mask" in found[0][1]
