@@ -53,6 +53,8 @@ def main(case, path):
         }
     if accelerator.is_main_process:
         torch.save(results, path)
+    # Whoever leaves while the other still writes may take the other's connection along.
+    accelerator.wait_for_everyone()
     accelerator.end_training()
 
 
