@@ -88,9 +88,10 @@ class Submission:
         return f"{EVIDENCE}/{self.id}/{record['evidence'][key]['sha256']}{SUFFIX[key]}"
 
     def evidence_paths(self) -> list[str]:
-        """All files of evidence that belong to it."""
+        """All files of evidence that belong to it; records of one and the same model share one."""
         kinds = ["logits"] if self.checkpoints else ["logits", "model"]
-        return [self.evidence_path(record, kind) for record in self.claimed for kind in kinds]
+        paths = (self.evidence_path(record, kind) for record in self.claimed for kind in kinds)
+        return list(dict.fromkeys(paths))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""

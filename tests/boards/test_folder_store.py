@@ -242,3 +242,11 @@ def test_where_the_controls_evidence_was_dropped_a_method_is_still_told_from_the
     [submission] = evidence.of_method("suli")
     found = list(impostors(submission, record, {}, evidence))
     assert [refutes for refutes, _ in found] == [True] and "those of logit_mask" in found[0][1]
+
+
+def test_records_of_one_and_the_same_model_share_its_evidence(store):
+    """A method that draws nothing gives the same model for every seed."""
+    [submission] = StoreEvidence(FolderFiles(store.root), store.cases.board).of_method("suli")
+    first = submission.claimed[0]
+    once, twice = (replace(submission, claimed=(first,) * count) for count in (1, 2))
+    assert twice.evidence_paths() == once.evidence_paths() and len(once.evidence_paths()) == 2
