@@ -40,8 +40,8 @@ def ids_file(folder, *ids):
 
 def test_a_class_is_forgotten_and_what_was_kept_is_measured(original, digits, tmp_path):
     out = tmp_path / "out"
-    done = ask(original, digits, "--set", "sweeps=20", "--set", "lr=1e-3", "--test", "test",
-               "--retain", "train", "--output", out)  # fmt: skip
+    done = ask(original, digits, "--set", "sweeps=100", "--test", "test", "--retain", "train",
+               "--output", out)  # fmt: skip
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("forgetting")]
     assert line.startswith("forgetting 42 samples, all of class three, of ")
     assert "with suli, reading the forget data alone" in line
@@ -51,7 +51,7 @@ def test_a_class_is_forgotten_and_what_was_kept_is_measured(original, digits, tm
     before, after = receipt["original_metrics"], receipt["record"]["metrics"]
     assert before["forget_accuracy"] > 0.95 and after["forget_accuracy"] == 0
     assert after["test_forget_accuracy"] < before["test_forget_accuracy"]
-    assert after["retain_accuracy"] > 0.9 and 0 <= after["mia_accuracy"] <= 1
+    assert after["retain_accuracy"] > 0.8 and 0 <= after["mia_accuracy"] <= 1
     assert set(receipt["record"]["passes"]["forward"]) == {"forget"}
     assert f"{after['test_accuracy']:.4f}" in done.stdout and str(out) in done.stdout
 
