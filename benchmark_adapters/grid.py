@@ -10,7 +10,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from benchmark_adapters.evidence import write_evidence
+from benchmark_adapters.evidence import evidence_path, write_evidence
 from benchmark_adapters.record import read_record, write_record
 from benchmark_adapters.run_record import cell_key, run_record
 from benchmark_adapters.scored_case import (
@@ -116,8 +116,9 @@ def run_grid(
 ) -> Outcome:
     """Run the cells that have no whole record yet; the main process writes.
 
-    Retrain comes first in each case, so that the others are compared with it. A cell that raises
-    is named in the outcome and the others are run. progress: called before each cell. evidence:
+    Retrain comes first in each case, so that the others are compared with it; those of an earlier
+    run are compared with a Retrain that came later by their kept logits. A cell that raises is
+    named in the outcome and the others are run. progress: called before each cell. evidence:
     keep weights and logits beside each record. run_cell: makes a cell's record, for whoever
     measures something else than the whole panel.
     """
@@ -129,7 +130,9 @@ def run_grid(
         for cell in group:
             progress(cell)
             retrained = find_retrained(folder, cell.benchmark, scenario, seed, cell.case)
-            if _reuse(cell, folder, done, retrained):
+            record = _reusable(cell, folder)
+            if record is not None and _rightly_compared(cell, record, retrained):
+                done[cell] = record
                 outcome.reused += 1
                 continue
             try:
@@ -138,8 +141,13 @@ def run_grid(
                 else:
                     scored = scored or ScoredCase(benchmark, scenario, seed, accelerator)
                     scored.compare_with(retrained)
-                    path = cell.path(folder) if evidence else None
-                    record = _run_cell(cell, scored, registry, path)
+                    logits = evidence_path(cell.path(folder), record, "logits") if record else None
+                    if record and logits:
+                        record = scored.compare_again(record, logits)
+                        outcome.reused += 1
+                    else:
+                        path = cell.path(folder) if evidence else None
+                        record = _run_cell(cell, scored, registry, path)
                 if accelerator.is_main_process:
                     write_record(cell.path(folder), record)
                     record = read_record(cell.path(folder))
@@ -206,20 +214,21 @@ def _by_case(cells: Sequence[Cell]) -> Iterator[tuple[tuple[str, int], list[Cell
         yield case, sorted(group, key=lambda cell: cell.label != RETRAIN)
 
 
-def _reuse(
-    cell: Cell, folder: Path, done: dict[Cell, dict[str, Any]], retrained: StoredRetrained | None
-) -> bool:
-    """Take the cell's record if it is there, whole, of this very cell, and rightly compared."""
+def _reusable(cell: Cell, folder: Path) -> dict[str, Any] | None:
+    """The cell's record if it is there, whole, and of this very cell."""
     try:
         record = read_record(cell.path(folder))
     except ValueError:
-        return False
-    if record["cell"] != cell.key:
-        return False
-    if retrained is not None and record["compared_with"] != retrained.hash:
-        return False
-    done[cell] = record
-    return True
+        return None
+    return record if record["cell"] == cell.key else None
+
+
+def _rightly_compared(
+    cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
+) -> bool:
+    if retrained is None or cell.label == RETRAIN:
+        return True
+    return bool(record["compared_with"] == retrained.hash)
 
 
 def _run_cell(

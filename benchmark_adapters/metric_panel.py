@@ -26,6 +26,8 @@ from suli_plugin.evaluation import Predictions, evaluate
 from suli_plugin.images import ImageSet
 from suli_plugin.randomness import seeded
 
+ANAMNESIS = "anamnesis_index"
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -108,7 +110,7 @@ def panel(
     return {
         **logit_panel(seen, case.forget_classes, against),
         **_probe(seen, case.forget_classes, against.seed),
-        **_relearning(_relearn(model, case, accelerator, against), against.retrained),
+        **relearning(_relearn(model, case, accelerator, against), against.retrained),
     }
 
 
@@ -169,6 +171,17 @@ def relearned(metrics: Mapping[str, float]) -> RelearnTime | None:
     if "relearn_updates" not in metrics:
         return None
     return RelearnTime(int(metrics["relearn_updates"]), bool(metrics["relearn_reached"]))
+
+
+def relearning(time: RelearnTime | None, retrained: Retrained | None) -> dict[str, float]:
+    """The panel's metrics of a relearn time; the index only where Retrain relearns, too."""
+    if time is None:
+        return {}
+    scores = {"relearn_updates": float(time.updates), "relearn_reached": float(time.reached)}
+    base = retrained.relearn if retrained is not None else None
+    if base is not None and base.reached and time.reached and base.updates > 0:
+        scores[ANAMNESIS] = anamnesis_index(time, base)
+    return scores
 
 
 def _salun(seen: Observed, classes: Sequence[int], seed: int) -> SalunScores:
@@ -232,13 +245,3 @@ def _relearn(
         max_updates=against.relearn_updates,
         seed=against.seed,
     )
-
-
-def _relearning(time: RelearnTime | None, retrained: Retrained | None) -> dict[str, float]:
-    if time is None:
-        return {}
-    scores = {"relearn_updates": float(time.updates), "relearn_reached": float(time.reached)}
-    base = retrained.relearn if retrained is not None else None
-    if base is not None and base.reached and time.reached and base.updates > 0:
-        scores["anamnesis_index"] = anamnesis_index(time, base)
-    return scores

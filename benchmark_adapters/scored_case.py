@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmark_adapters.evidence import evidence_path, read_logits
 from benchmark_adapters.metric_panel import (
+    ANAMNESIS,
     Observed,
     Retrained,
     Yardstick,
@@ -20,6 +22,7 @@ from benchmark_adapters.metric_panel import (
     observe,
     panel,
     relearned,
+    relearning,
     yardstick,
 )
 from benchmark_adapters.metrics.relearn_time import RelearnTime
@@ -111,6 +114,21 @@ class ScoredCase:
     def rescore(self, seen: Observed, *, is_retrained: bool = False) -> dict[str, float]:
         """Those metrics of `measure` that the logits alone decide."""
         return logit_panel(seen, self.case.forget_classes, self._against(seen, is_retrained))
+
+    def compare_again(self, record: Mapping[str, Any], logits: Path) -> dict[str, Any]:
+        """A record of this case with its distances to the retrained model, from its kept logits.
+
+        Raises ValueError for logits that the record does not name, or that do not fit the case.
+        """
+        if self.retrained is None:
+            raise ValueError(f"there is no retrained model to compare {record['method']} with")
+        seen = self.seen_in(read_logits(logits, record["evidence"]["logits"]["sha256"]))
+        metrics = {
+            **{name: value for name, value in record["metrics"].items() if name != ANAMNESIS},
+            **self.rescore(seen),
+            **relearning(relearned(record["metrics"]), self.retrained),
+        }
+        return {**record, "metrics": metrics, "compared_with": self.retrained.hash}
 
     def measure(self, model: nn.Module, case: str, *, is_retrained: bool = False) -> Measured:
         """The whole panel of a model. case: the fingerprint; is_retrained: others come after."""

@@ -67,16 +67,45 @@ def test_without_retrain_no_distance_is_told(tmp_path):
     assert record["compared_with"] is None and not DISTANCES & record["metrics"].keys()
 
 
-def test_a_cell_is_run_again_once_retrain_is_there_and_then_no_more(tmp_path, together):
-    run(tmp_path, ["original"])
+def test_a_record_is_compared_once_retrain_is_there_without_a_second_run(tmp_path, together):
+    first = by_method(run(tmp_path, ["original"]))["original"]
     second = run(tmp_path, ["original", "retrain"])
-    assert second.reused == 0
+    assert second.reused == 1
     expected = together[1]
     for method, record in by_method(second).items():
         assert record["compared_with"] == expected["retrain"]["unlearned_hash"]
         assert record["metrics"] == expected[method]["metrics"]
+    changed = {"metrics", "compared_with", "digest"}
+    assert {key for key, value in by_method(second)["original"].items() if value != first[key]} == (
+        changed
+    )
     third = run(tmp_path, ["original", "retrain"])
     assert third.reused == 2 and third.records == second.records
+
+
+def test_a_record_without_logits_is_run_again_once_retrain_is_there(tmp_path, together):
+    run(tmp_path, ["original"], evidence=False)
+    second = run(tmp_path, ["original", "retrain"])
+    assert second.reused == 0
+    assert by_method(second)["original"]["metrics"] == together[1]["original"]["metrics"]
+
+
+def test_damaged_logits_are_not_compared_again(tmp_path):
+    (path,) = run(tmp_path, ["original"]).paths
+    path.with_suffix(".logits.safetensors.gz").write_bytes(b"")
+    cells = plan(Quick(), REGISTRY, scenarios=["class-3"], methods=["original", "retrain"],
+                 seeds=[0], accelerator=Accelerator())  # fmt: skip
+    ((cell, reason),) = run_grid(cells, Quick(), REGISTRY, tmp_path, Accelerator()).failed
+    assert cell.label == "original" and str(path.with_suffix("")) in reason
+
+
+def test_the_anamnesis_index_comes_with_a_later_retrain(tmp_path, monkeypatch):
+    monkeypatch.setattr(Quick, "relearn_updates", 300)
+    together = by_method(run(tmp_path / "together", ["retrain", "bn_drift"]))
+    run(tmp_path / "apart", ["bn_drift"])
+    apart = by_method(run(tmp_path / "apart", ["retrain", "bn_drift"]))
+    assert "anamnesis_index" in together["bn_drift"]["metrics"]
+    assert apart["bn_drift"]["metrics"] == together["bn_drift"]["metrics"]
 
 
 def test_a_later_run_finds_retrain_and_measures_the_same_distances(tmp_path, together):
@@ -90,7 +119,7 @@ def test_a_later_run_finds_retrain_and_measures_the_same_distances(tmp_path, tog
 def test_retrain_with_other_settings_is_another_yardstick(tmp_path, together):
     run(tmp_path, ["original", "retrain"])
     changed = run(tmp_path, ["original", "retrain"], lr=0.05)
-    assert changed.reused == 0
+    assert changed.reused == 1
     record = by_method(changed)["original"]
     assert record["compared_with"] == by_method(changed)["retrain"]["unlearned_hash"]
     assert record["compared_with"] != together[1]["original"]["compared_with"]
