@@ -32,6 +32,7 @@ from suli_plugin.images import Batch
 from suli_plugin.randomness import draws_random_numbers
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
+from suli_plugin.step_back import step_back, weights_of
 from suli_plugin.training import Round, Term
 from suli_plugin.unlearner import Scope
 
@@ -160,7 +161,9 @@ class SULI(SelfUnlearner):
     instance-wise, where the stop rule soon ends them, so that thinner layers of the least certain
     samples suffice; None for the same numbers.
     renew_optimizer: a new one for each visit. roll_back: undo a visit that raised forget
-    accuracy. teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
+    accuracy. step_back: after the last visit, go back towards the original's weights as far as the
+    stop rule's target stays met; ours, for networks that forget long before they stop.
+    teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
     pass, the teacher's, as they do in the official code.
 
     The defaults are ours, chosen on held-out training images of CIFAR-10 (leaderboards/TUNING.md
@@ -194,6 +197,7 @@ class SULI(SelfUnlearner):
     instance_layers: int | None = field(default=16, metadata=bounds(at_least=1))
     renew_optimizer: bool = False
     roll_back: bool = False
+    step_back: bool = False
     teacher_moves_buffers: Literal["never", "always", "after_first_layer"] = "never"
 
     def __post_init__(self) -> None:
@@ -209,6 +213,8 @@ class SULI(SelfUnlearner):
         # One pass gives the entropies (line 3), the teacher's outputs and the first stop check.
         before = session.predict(model, session.forget)
         views = DistortedViews(self, model, session)
+        stop = session.stop_rule(model, self.stop, before=before)
+        original = weights_of(model)
         session.train(
             model,
             self._visits(
@@ -216,10 +222,14 @@ class SULI(SelfUnlearner):
             ),
             self._optimizer,
             batch_norm=self.batch_norm,
-            stop=session.stop_rule(model, self.stop, before=before),
+            stop=stop,
             renew_optimizer=self.renew_optimizer,
             roll_back=self.roll_back,
         )
+        if self.step_back:
+            session.notes["step_back"] = step_back(
+                model, original, lambda: stop.met(session.predict(model, stop.images).accuracy())
+            )
         return model
 
     def _layers(self, before: Predictions, session: Session) -> list[Tensor]:
