@@ -65,14 +65,14 @@ def compare(
 
 
 def _tables(records: Path, experiments: Path, tuning: Path) -> dict[str, str]:
-    from leaderboards.nearness import nearness_table
+    from leaderboards.nearness import nearness_tables
     from leaderboards.paper_comparison import comparison_tables, experiment_table
     from leaderboards.tuning_tables import tuning_tables
 
     found, changing = _read(records), _read(experiments)
     return {
         **comparison_tables(found),
-        "paper.nearness": nearness_table(found),
+        "paper.nearness": nearness_tables(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(_read(tuning, trials=True)),
     }

@@ -7,10 +7,10 @@ from statistics import mean
 from typing import Any
 
 from benchmark_adapters.scored_case import RETRAIN
-from leaderboards.paper_comparison import markdown_table, number, spread_of
+from leaderboards.paper_comparison import NETWORKS, markdown_table, number, spread_of
 
 Record = Mapping[str, Any]
-Case = tuple[str, str, int]
+Case = tuple[str, int]
 
 # What tells a forgotten class from a masked one, or is meant to: title, scale, decimals.
 METRICS = {
@@ -21,18 +21,30 @@ METRICS = {
 }
 
 
-def nearness_table(records: Sequence[Record]) -> str:
-    """Metrics of class-wise cases that have a Retrain; bold where a method is nearer to it.
+def nearness_tables(records: Sequence[Record]) -> str:
+    """For each network, metrics of class-wise cases that have a Retrain; bold where nearer to it.
 
     Nearer: the mean over the cases of the distance to Retrain of the same case is smaller than
     each control's. Where relearning did not come to its end the bound counts.
     """
+    tables = []
+    for benchmark, network in NETWORKS.items():
+        whole = _with_retrain([record for record in records if record["benchmark"] == benchmark])
+        if whole:
+            tables.append(f"{network}:\n\n{_table(whole)}")
+    return "\n\n".join(tables)
+
+
+def _with_retrain(records: Sequence[Record]) -> list[Mapping[str, Record]]:
     cases: dict[Case, dict[str, Record]] = {}
     for record in records:
         if record["scope"] == "class-wise":
-            case = (record["benchmark"], record["scenario"], record["seed"])
+            case = (record["scenario"], record["seed"])
             cases.setdefault(case, {})[record["method"]] = record
-    whole = [case for case in cases.values() if RETRAIN in case]
+    return [case for case in cases.values() if RETRAIN in case]
+
+
+def _table(whole: Sequence[Mapping[str, Record]]) -> str:
     labels = dict.fromkeys(label for case in whole for label in case)
     controls = {name for case in whole for name, record in case.items() if record.get("control")}
     bars = {

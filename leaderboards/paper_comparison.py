@@ -70,7 +70,7 @@ def experiment_table(records: Sequence[Record], references: Mapping[str, Mapping
 
     references: hyper-parameters by the method's label.
     """
-    titles = ["Method", "Changed", *EXPERIMENT.values()]
+    titles = ["Network", "Method", "Changed", *EXPERIMENT.values()]
     rows = []
     for record in records:
         reference = references[record["method"]]
@@ -82,7 +82,8 @@ def experiment_table(records: Sequence[Record], references: Mapping[str, Mapping
         said = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(changed.items()))
         values = [_one(record["metrics"], name) for name in EXPERIMENT]
         changes = f"`{said}`" if said else "nothing"
-        rows.append([f"`{record['method']}`", changes, *values, total_passes(record)])
+        network, method = NETWORKS[record["benchmark"]], f"`{record['method']}`"
+        rows.append([network, method, changes, *values, total_passes(record)])
     return markdown_table([*titles, "Passes"], rows)
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from benchmark_adapters.record import write_record
 from leaderboards.compare_command import compare
-from leaderboards.nearness import nearness_table
+from leaderboards.nearness import nearness_tables
 from leaderboards.paper_comparison import comparison_tables, experiment_table, paper_values
 from leaderboards.tuning_tables import tuning_tables
 from suli_plugin.suli import SULI
@@ -99,7 +99,7 @@ def test_an_experiment_says_what_it_changes():
     other["hyperparameters"] = {"epochs": 5, "lr": 0.1}
     references = {"suli@paper": published, "su": {"epochs": 10, "lr": 0.1}}
     table = rows(experiment_table([record("suli@paper"), changed, other], references))
-    assert [row[1] for row in table[2:]] == ["nothing", "`epsilon=0.1`", "`epochs=5`"]
+    assert [row[2] for row in table[2:]] == ["nothing", "`epsilon=0.1`", "`epochs=5`"]
     assert [row[-2] for row in table[2:]] == ["–", "–", "> 40"]
 
 
@@ -165,11 +165,17 @@ def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retra
         return {**made, **more}
 
     mask, drift = ({"control": True} for _ in range(2))
-    table = rows(nearness_table([
-        seen("retrain", 0.8, 98.0), seen("logit_mask", 0.97, 200.0, **mask),
+    other = [{**seen(*made), "benchmark": "cifar10-resnet18"} for made in [
+        ("retrain", 0.6, 50.0), ("suli", 0.9, 20.0),
+    ]]  # fmt: skip
+    text = nearness_tables([
+        *other, seen("retrain", 0.8, 98.0), seen("logit_mask", 0.97, 200.0, **mask),
         seen("bn_drift", 0.94, 5.0, **drift), seen("suli", 0.93, 28.0), seen("su", 0.95, 3.0),
         seen("suli", 0.1, 98.0, seed=1),
-    ]))  # fmt: skip
+    ])  # fmt: skip
+    wide, _, small = text.partition("ResNet-20:\n\n")
+    assert wide.startswith("ResNet-18:\n\n") and "90.0" in wide and "93.0" not in wide
+    table = rows(small)
     assert [row[0] for row in table[2:]] == [
         "`retrain`", "`su`", "`suli`", "`bn_drift`", "`logit_mask`",
     ]  # fmt: skip
