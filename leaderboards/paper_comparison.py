@@ -20,7 +20,7 @@ PERCENT = {
     "test_forget_accuracy": "Test-forget %",
     "test_accuracy": "Test %",
 }
-TEXT = ("Method", "Where", "Changed", "Settings")
+TEXT = ("Network", "Method", "Where", "Changed", "Settings")
 CLASS_WISE = ("retain_accuracy", "forget_accuracy", "test_retain_accuracy", "test_forget_accuracy")
 INSTANCE_WISE = ("retain_accuracy", "forget_accuracy", "test_accuracy")
 EXPERIMENT = {
