@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -49,7 +50,7 @@ def _of_cells(submission: Submission, board: Board) -> Iterator[str]:
         if claimed[scenario, seed] != 1:
             times = claimed[scenario, seed] or "no"
             yield f"the board asks for one record of {scenario}/{seed}, there are {times}"
-    for scenario, seed in claimed.keys() - set(board.cells):
+    for scenario, seed in sorted(claimed.keys() - set(board.cells)):
         yield f"the board has no {scenario}/{seed}"
 
 
@@ -153,13 +154,15 @@ def _of_hyperparameters(
     settings: Mapping[str, Mapping[str, Any]],
     unlearner: Unlearner,
 ) -> Iterator[str]:
-    label, claimed = submission.method, submission.hyperparameters
-    fields = unlearner.hyperparameters()
+    label, fields = submission.method, unlearner.hyperparameters()
+    later = {f.name for f in dataclasses.fields(unlearner) if f.metadata.get("added_later")}
+    # A record may be older than a field, whose default is what it was run with.
+    scope, claimed = board.scope, submission.hyperparameters
+    claimed = {**{name: fields[name] for name in later}, **claimed}
     if fields.keys() != claimed.keys():
         differing = ", ".join(sorted(fields.keys() ^ claimed.keys()))
         yield f"its hyper-parameters are not those of {label}: they differ in {differing!a:.200}"
         return
-    scope = board.scope
     own = _made(lambda: registry.unlearner(label, scope, claimed))
     if isinstance(own, str):
         yield own

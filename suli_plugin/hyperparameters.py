@@ -21,6 +21,14 @@ def bounds(
     return {"bounds": {name: limit for name, limit in limits.items() if limit is not None}}
 
 
+def added_later() -> dict[str, Any]:
+    """Field metadata of a field that records made before it lack; they were run with its default.
+
+    `field(default=False, metadata=added_later())`, with limits `bounds(...) | added_later()`.
+    """
+    return {"added_later": True}
+
+
 def check_hyperparameters(holder: Any) -> None:
     """Raise TypeError or ValueError for the first field whose value does not fit.
 

@@ -27,7 +27,7 @@ from suli_plugin.batch_norm import (
 from suli_plugin.distortions import distorted
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
-from suli_plugin.hyperparameters import bounds
+from suli_plugin.hyperparameters import added_later, bounds
 from suli_plugin.images import Batch
 from suli_plugin.randomness import draws_random_numbers
 from suli_plugin.session import Session
@@ -197,7 +197,7 @@ class SULI(SelfUnlearner):
     instance_layers: int | None = field(default=16, metadata=bounds(at_least=1))
     renew_optimizer: bool = False
     roll_back: bool = False
-    step_back: bool = False
+    step_back: bool = field(default=False, metadata=added_later())
     teacher_moves_buffers: Literal["never", "always", "after_first_layer"] = "never"
 
     def __post_init__(self) -> None:

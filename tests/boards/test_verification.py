@@ -25,6 +25,17 @@ def test_the_honest_submission_passes(level, store):
     assert ("backward_passes" in found) == (level == "rerun")
 
 
+@pytest.mark.parametrize("level", ["rescore", "rerun"])
+def test_records_that_are_older_than_a_field_of_their_method_pass(level, store):
+    def older(record):
+        del record["hyperparameters"]["step_back"]
+        resealed(record)
+
+    store.change_records(older)
+    verdict = store.verdict(level=level)
+    assert verdict.outcome == ("reproduced" if level == "rerun" else "re-scored"), verdict.reasons
+
+
 @pytest.mark.parametrize("method", ["original", "retrain", "bn_drift", "logit_mask"])
 def test_reference_models_and_controls_pass_as_what_they_are(method, store):
     assert store.verdict(method).outcome == "re-scored"
