@@ -1,5 +1,6 @@
 """Run by test_processes under torchrun: unlearn in one or two processes and save what came out."""
 
+import os
 import sys
 
 import torch
@@ -55,7 +56,9 @@ def main(case, path):
         torch.save(results, path)
     # Whoever leaves while the other still writes may take the other's connection along.
     accelerator.wait_for_everyone()
-    accelerator.end_training()
+    # All is written and compared. Gloo's threads sometimes abort a process that takes its group
+    # down while the other still does, which says nothing about unlearning.
+    os._exit(0)
 
 
 def check_evaluation(accelerator, model, images):
