@@ -97,14 +97,17 @@ def _check_judgeable(submission: Submission, cases: BoardCases) -> None:
 
 
 def _cell(submission: Submission, record: Record, cases: BoardCases, registry: Registry) -> Cell:
+    label, scope = submission.method, cases.board.scope
+    # All fields, so that the benchmark's own settings change none that the record is older than.
+    fields = registry.unlearner(label, scope).hyperparameters() | record["hyperparameters"]
     # The very seeds and scenarios of the record, so that the plan is of one cell.
     [cell] = plan(
         cases.benchmark,
         registry,
         scenarios=[record["scenario"]],
-        methods=[submission.method],
+        methods=[label],
         seeds=[record["seed"]],
-        changes={submission.method: record["hyperparameters"]},
+        changes={label: fields},
         accelerator=cases.accelerator,
     )
     return cell

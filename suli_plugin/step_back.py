@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from suli_plugin.training import snapshot
+
 # Halvings of the line; the result is within 1/32 of it.
 HALVINGS = 5
 
@@ -14,11 +16,11 @@ HALVINGS = 5
 def step_back(model: nn.Module, original: Mapping[str, Tensor], met: Callable[[], bool]) -> float:
     """Move an unlearned model towards the original; the part of the way that it keeps, in [0, 1].
 
-    original: the state to go to, as `weights_of` gives it. met: whether the model, as it is then,
+    original: the state to go to, as `snapshot` gives it. met: whether the model, as it is then,
     has reached the target; it is asked 1 + `HALVINGS` times. Running statistics move with the
     weights. The model is left in a state that met the target, or as it was if it never did.
     """
-    unlearned = weights_of(model)
+    unlearned = snapshot(model)
     if not met():
         return 1.0
     kept, short = 1.0, 0.0
@@ -33,14 +35,12 @@ def step_back(model: nn.Module, original: Mapping[str, Tensor], met: Callable[[]
     return kept
 
 
-def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of what a model has learnt: its parameters and floating-point buffers."""
-    state = model.state_dict().items()
-    return {name: value.detach().clone() for name, value in state if value.is_floating_point()}
-
-
 def _place(
     model: nn.Module, original: Mapping[str, Tensor], unlearned: Mapping[str, Tensor], part: float
 ) -> None:
-    moved = {name: torch.lerp(original[name], end, part) for name, end in unlearned.items()}
-    model.load_state_dict(moved, strict=False)
+    # Counters of batches are no place on a line.
+    moved = {
+        name: torch.lerp(original[name], end, part) if end.is_floating_point() else end
+        for name, end in unlearned.items()
+    }
+    model.load_state_dict(moved)

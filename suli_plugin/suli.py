@@ -32,8 +32,8 @@ from suli_plugin.images import Batch
 from suli_plugin.randomness import draws_random_numbers
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
-from suli_plugin.step_back import step_back, weights_of
-from suli_plugin.training import Round, Term
+from suli_plugin.step_back import step_back
+from suli_plugin.training import Round, Term, snapshot
 from suli_plugin.unlearner import Scope
 
 PAPER = "Lyu et al., Fine-Grained and Efficient Self-Unlearning with Layered Iteration, IJCAI 2025"
@@ -163,8 +163,8 @@ class SULI(SelfUnlearner):
     renew_optimizer: a new one for each visit. roll_back: undo a visit that raised forget
     accuracy. step_back: after the last visit, go back towards the original's weights as far as the
     stop rule's target stays met; ours, for networks that forget long before they stop.
-    teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward
-    pass, the teacher's, as they do in the official code.
+    teacher_moves_buffers: whether BatchNorm buffers also move as by a second forward pass, the
+    teacher's, as they do in the official code.
 
     The defaults are ours, chosen on held-out training images of CIFAR-10 (leaderboards/TUNING.md
     says what was tried); the presets `paper` and `official` are the published settings.
@@ -214,7 +214,7 @@ class SULI(SelfUnlearner):
         before = session.predict(model, session.forget)
         views = DistortedViews(self, model, session)
         stop = session.stop_rule(model, self.stop, before=before)
-        original = weights_of(model)
+        original = snapshot(model) if self.step_back else None
         session.train(
             model,
             self._visits(
@@ -226,7 +226,7 @@ class SULI(SelfUnlearner):
             renew_optimizer=self.renew_optimizer,
             roll_back=self.roll_back,
         )
-        if self.step_back:
+        if original is not None:
             session.notes["step_back"] = step_back(
                 model, original, lambda: stop.met(session.predict(model, stop.images).accuracy())
             )

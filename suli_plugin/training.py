@@ -303,12 +303,12 @@ class _Keeper:
         self.closest = stop is not None and stop.choose == "closest"
         self.accuracy = stop.start if stop is not None else math.inf
         self.distance = self._distance(self.accuracy)
-        self.best = _snapshot(model) if self.closest else {}
+        self.best = snapshot(model) if self.closest else {}
 
     def begin(self, optimizer: Optimizer) -> None:
         """Remember where the round starts."""
         if self.roll_back:
-            self.before = _snapshot(self.model), copy.deepcopy(optimizer.state_dict())
+            self.before = snapshot(self.model), copy.deepcopy(optimizer.state_dict())
 
     def accepts(self, accuracy: float, optimizer: Optimizer) -> bool:
         """Accept the round, or roll it back: parameters, buffers and the optimiser's state."""
@@ -318,7 +318,7 @@ class _Keeper:
             return False
         self.accuracy = accuracy
         if self.closest and self._distance(accuracy) < self.distance:
-            self.best, self.distance = _snapshot(self.model), self._distance(accuracy)
+            self.best, self.distance = snapshot(self.model), self._distance(accuracy)
         return True
 
     def finish(self) -> None:
@@ -330,7 +330,8 @@ class _Keeper:
         return abs(accuracy - self.stop.target) if self.stop is not None else math.inf
 
 
-def _snapshot(model: nn.Module) -> dict[str, Tensor]:
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of parameters and buffers, to go back to."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 

@@ -6,14 +6,15 @@ from small_problem import request, tensors, trained_convnet
 from torch import nn
 
 from suli_plugin import SULI, run
-from suli_plugin.step_back import HALVINGS, step_back, weights_of
+from suli_plugin.step_back import HALVINGS, step_back
+from suli_plugin.training import snapshot
 
 
 def line(end):
     """A layer at `end`, its original at 0, and what the model was asked."""
     layer, asked = nn.Linear(1, 1, bias=False), []
     nn.init.zeros_(layer.weight)
-    original = weights_of(layer)
+    original = snapshot(layer)
     nn.init.constant_(layer.weight, end)
     return layer, original, asked
 
@@ -38,7 +39,7 @@ def test_a_model_that_never_met_the_target_stays_as_it_is():
 
 def test_running_statistics_move_and_counters_do_not():
     norm = nn.BatchNorm1d(2)
-    original = weights_of(norm)
+    original = snapshot(norm)
     norm.running_mean += 2.0
     norm.num_batches_tracked += 7
     step_back(norm, original, lambda: bool(norm.running_mean[0] >= 1))

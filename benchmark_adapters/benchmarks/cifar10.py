@@ -49,8 +49,8 @@ class Cifar10ResNet18(Cifar10):
     """The paper's setting (section 4); the original of `edadaltocg/resnet18_cifar10` fits it.
 
     The control makes one sweep, as many as the official release's printed run needs. SULI steps
-    back: a network of 11 M parameters forgets class 1 on half of the way that the default goes,
-    measured on training images (leaderboards/TUNING.md).
+    back: a network of 11 M parameters forgets class 1 on half of the way that the default goes
+    (leaderboards/COMPARISON.md).
     """
 
     name: ClassVar[str] = "cifar10-resnet18"
