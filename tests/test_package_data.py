@@ -1,12 +1,12 @@
 """What the code reads from its own folders is in the wheel; what it writes there is not."""
 
 import configparser
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from repository import ROOT
+
 ROOMS = ("suli_plugin", "benchmark_adapters", "leaderboards")
 # Of this repository alone: no code reads them from where it is installed.
-KEPT_HERE = ("COMPARISON.md", "TUNING.md", "experiments", "page", "records", "results", "tuning")
+KEPT_HERE = ("COMPARISON.md", "TUNING.md", "page", "results")
 
 
 def shipped():

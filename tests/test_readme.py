@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from repository import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLE = ROOT / "tests" / "example_plugin"
+EXAMPLE = ROOT / "tests/support/example_plugin"
 
 
 def blocks(language):

@@ -15,6 +15,7 @@ from suli_plugin.hookspecs import hookimpl
 def register_architectures(register: Callable[[str, Callable[..., nn.Module]], None]) -> None:
     """Small networks for small images, and the families of other libraries."""
     from benchmark_adapters.architectures import all_cnn, cifar_resnet, libraries
+    from benchmark_adapters.architectures.digits_convnet import digits_convnet
 
     register("cifar_resnet18", cifar_resnet.cifar_resnet18)
     for depth in cifar_resnet.DEPTHS:
@@ -50,15 +51,3 @@ def build_architecture(name: str, num_classes: int, **options: Any) -> nn.Module
             f"the architecture {name!r} made {type(model).__name__}, expected an nn.Module"
         )
     return model
-
-
-def digits_convnet(num_classes: int = 10) -> nn.Module:
-    """The small ConvNet of the benchmark `digits`, for images (1, 8, 8).
-
-    Raises ValueError for another number of classes than its ten.
-    """
-    from benchmark_adapters.benchmarks.digits import digits_model
-
-    if num_classes != 10:
-        raise ValueError(f"it has 10 classes, one a digit, got {num_classes}")
-    return digits_model()

@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from benchmark_adapters.adversarial_images import targeted_l2_pgd
+from benchmark_adapters.baselines.adversarial_images import targeted_l2_pgd
 from benchmark_adapters.baselines.random_label import random_labels
 from suli_plugin.batch_norm import BATCH_NORM, training_mode
 from suli_plugin.evaluation import Predictions

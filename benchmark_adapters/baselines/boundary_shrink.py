@@ -12,7 +12,7 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from benchmark_adapters.adversarial_images import fgsm
+from benchmark_adapters.baselines.adversarial_images import fgsm
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds

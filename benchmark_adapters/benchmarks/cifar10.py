@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from torch import nn
 
 from benchmark_adapters.architectures import build_architecture
-from benchmark_adapters.base_data import load_base
 from benchmark_adapters.benchmarks.augmentation import crop_and_flip
 from benchmark_adapters.benchmarks.real_images import Images, RealImages
-from benchmark_adapters.decoded_images import image_set
+from benchmark_adapters.images.base_data import load_base
+from benchmark_adapters.images.decoded_images import image_set
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.splits import forget_classes, forget_mask
+from benchmark_adapters.splits.recipes import forget_classes, forget_mask
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.images import ImageSet
 from suli_plugin.runner import run
@@ -74,7 +75,7 @@ class Digits(Benchmark):
         made_of = [
             *(images.content_hash() for images in (parts.train, parts.reference, parts.test)),
             RECIPE.hyperparameters(),
-            str(digits_model()),
+            str(digits_convnet()),
             scenario,
             seed,
         ]
@@ -90,7 +91,7 @@ class Digits(Benchmark):
             retain=parts.train.subset(torch.where(~mask)[0]).of_kind("retain"),
             reference=parts.reference,
             test=parts.test,
-            fresh_model=digits_model,
+            fresh_model=digits_convnet,
             forget_classes=forget_classes(scenario),
             original_source={
                 "kind": "trained",
@@ -123,36 +124,15 @@ def digits_parts() -> Parts:
     )
 
 
-def digits_model() -> nn.Module:
-    """Three convolutions with BatchNorm, two poolings, one linear layer; 56 thousand weights."""
-    return nn.Sequential(
-        *_convolution(1, 32),
-        *_convolution(32, 64),
-        nn.MaxPool2d(2),
-        *_convolution(64, 64),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(64, 10),
-    )
-
-
 @lru_cache(maxsize=8)
 def digits_original(seed: int) -> nn.Module:
     """The original of a seed, trained on the whole training part in float32 on the CPU."""
-    request = ForgetRequest(retain=digits_parts().train, fresh_model=digits_model)
+    request = ForgetRequest(retain=digits_parts().train, fresh_model=digits_convnet)
     accelerator = Accelerator()
     trained = run(
-        RECIPE, digits_model(), request, accelerator=accelerator, seed=ORIGINAL_SEED + seed
+        RECIPE, digits_convnet(), request, accelerator=accelerator, seed=ORIGINAL_SEED + seed
     )
     return trained.model
-
-
-def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    return (
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
 
 
 def _stratified(positions: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -9,14 +9,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from benchmark_adapters.base_data import ImageData
 from benchmark_adapters.benchmarks.augmentation import crop_and_flip
+from benchmark_adapters.benchmarks.content_division import divided
 from benchmark_adapters.benchmarks.real_images import Images, RealImages
-from benchmark_adapters.chosen_images import ChosenImages, chosen
-from benchmark_adapters.content_division import divided
-from benchmark_adapters.decoded_images import image_set
-from benchmark_adapters.distinct_images import content_hashes, distinct
-from benchmark_adapters.hub_access import HubError
+from benchmark_adapters.hub.access import HubError
+from benchmark_adapters.images.base_data import ImageData
+from benchmark_adapters.images.chosen_images import ChosenImages, chosen
+from benchmark_adapters.images.decoded_images import image_set
+from benchmark_adapters.images.distinct_images import content_hashes, distinct
 from suli_plugin.hyperparameters import bounds
 
 # The paper's numbers of forgotten samples (section 4, table 3).

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.trained_originals import trained_original
-from benchmark_adapters.originals import LoadedOriginal, load_original
-from benchmark_adapters.provenance import state_hash
-from benchmark_adapters.splits import forget_classes, forget_mask, stratified_draw
-from benchmark_adapters.weight_files import first_few
+from benchmark_adapters.originals.load import LoadedOriginal, load_original
+from benchmark_adapters.originals.weight_files import first_few
+from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.splits.recipes import forget_classes, forget_mask, stratified_draw
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet

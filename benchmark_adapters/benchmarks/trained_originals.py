@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from torch import nn
 
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.pixel_cache import cache_folder, locked
-from benchmark_adapters.weight_files import load_weights, read_weights
+from benchmark_adapters.images.pixel_cache import cache_folder, locked
+from benchmark_adapters.originals.weight_files import load_weights, read_weights
 from suli_plugin.images import ImageSet
 from suli_plugin.runner import run
 from suli_plugin.unlearner import ForgetRequest

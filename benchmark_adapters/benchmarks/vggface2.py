@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from benchmark_adapters.architectures import build_architecture
-from benchmark_adapters.base_data import BaseData, load_base
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.divided_images import INSTANCES, DividedImages, LabelledImages
+from benchmark_adapters.images.base_data import BaseData, load_base
 from suli_plugin.hyperparameters import bounds
 
 RECIPE = Retrain(epochs=60, batch_size=64, lr=0.025)

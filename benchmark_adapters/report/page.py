@@ -12,13 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from benchmark_adapters.provenance import command
-from benchmark_adapters.record import canonical
-from benchmark_adapters.report.palette import DARK, LIGHT
-from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
-from benchmark_adapters.report.pictures import Gallery, LeftOut
-from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
-from benchmark_adapters.table import (
+from benchmark_adapters.grid.table import (
     CONTROL_NOTE,
     MARK,
     panel_columns,
@@ -27,6 +21,12 @@ from benchmark_adapters.table import (
     table_cell,
     table_title,
 )
+from benchmark_adapters.records.provenance import command
+from benchmark_adapters.records.record import canonical
+from benchmark_adapters.report.palette import DARK, LIGHT
+from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
+from benchmark_adapters.report.pictures import Gallery, LeftOut
+from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
 
 PIXELS_PER_INCH = 100
 CONTROLS = "controls, which forget nothing"

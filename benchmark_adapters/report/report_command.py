@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark_adapters.command_accelerator import command_accelerator
-from benchmark_adapters.grid_options import check_writable, listed
-from benchmark_adapters.one_line_errors import one_line_errors
+from benchmark_adapters.command_line.command_accelerator import command_accelerator
+from benchmark_adapters.command_line.one_line_errors import one_line_errors
+from benchmark_adapters.grid.options import check_writable, listed
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmark_adapters.record import read_record
+from benchmark_adapters.records.record import read_record
 from suli_plugin.unlearner import Scope
 
 ROUND = {"loss", "forget_accuracy", "layer", "accepted"}

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmark_adapters.benchmark_options import made_benchmark
-from benchmark_adapters.evidence import evidence_path, load_unlearned
+from benchmark_adapters.grid.benchmark_options import made_benchmark
+from benchmark_adapters.records.evidence import evidence_path, load_unlearned
 from benchmark_adapters.report.picture import CannotBeDrawn
 from benchmark_adapters.report.run_folder import Record, Scenario, Stored
-from benchmark_adapters.splits import stratified_draw
+from benchmark_adapters.splits.recipes import stratified_draw
 from suli_plugin.benchmark import Case
 from suli_plugin.images import ImageSet
 from suli_plugin.plugins import registry

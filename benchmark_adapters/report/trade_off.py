@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
+from benchmark_adapters.grid.table import with_deviation
 from benchmark_adapters.report.palette import Mark, Theme, marks, shortened
 from benchmark_adapters.report.picture import (
     WIDTH,
@@ -16,7 +17,6 @@ from benchmark_adapters.report.picture import (
     picture,
 )
 from benchmark_adapters.report.run_folder import Scenario
-from benchmark_adapters.table import with_deviation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

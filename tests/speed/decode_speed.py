@@ -16,8 +16,8 @@ START = """
     import sys, time
     import datasets, torch
     from accelerate import Accelerator
-    from benchmark_adapters.base_data import load_base
-    from benchmark_adapters.decoded_images import image_set
+    from benchmark_adapters.images.base_data import load_base
+    from benchmark_adapters.images.decoded_images import image_set
     start, used = time.perf_counter(), time.process_time()
     base = load_base(sys.argv[1], split="train")
 """

@@ -21,10 +21,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 
-from benchmark_adapters.provenance import hardware
+from benchmark_adapters.records.provenance import hardware
 from suli_plugin import SULI, ForgetRequest, ImageSet, run
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from test_suli import published_suli
 
 METHOD = replace(SULI.preset("official", "class-wise"), stop="never", sweeps=1)

@@ -1,0 +1,25 @@
+"""`suli bench`: the group; its commands are in the rooms whose work they are."""
+
+from __future__ import annotations
+
+import click
+
+from benchmark_adapters.grid.command import list_benchmarks, run_benchmark
+from benchmark_adapters.report.report_command import report
+from benchmark_adapters.tuning.command import tune
+from suli_plugin.hookspecs import hookimpl
+
+
+@hookimpl
+def register_commands(cli: click.Group) -> None:
+    """The group `bench`."""
+    cli.add_command(bench)
+
+
+@click.group()
+def bench() -> None:
+    """Run unlearning benchmarks."""
+
+
+for _command in (run_benchmark, list_benchmarks, tune, report):
+    bench.add_command(_command)

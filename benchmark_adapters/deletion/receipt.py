@@ -1,0 +1,215 @@
+"""`unlearning.json`, the receipt of an unlearned checkpoint: what was done to what, with hashes.
+
+format           the version of this layout
+original         where it is from, at which commit, sha256 of its file, state_hash of its weights
+dataset          the same of the data, and split, count and sha256 of every set
+forget_set       count, sha256, and the classes or the ids
+result           sha256 of the file of weights, state_hash
+files            sha256 of every other file of the checkpoint
+original_metrics the original's, on the same data as the record's `metrics`
+not_measured     what was not measured, and why
+record           the run's record, as a benchmark's (`record.KEYS`)
+versions         of the libraries that read and write data
+digest           SHA-256 over everything else
+
+Folders are named by their last part alone, since receipts are published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
+from benchmark_adapters.originals.checkpoints import WEIGHTS
+from benchmark_adapters.records.record import check_record, digest, write_atomically
+
+RECEIPT = "unlearning.json"
+FORMAT = "suli-receipt/1"
+_LIBRARIES = ("suli-plugin", "datasets", "huggingface-hub", "pillow", "safetensors")
+_PARTS = {
+    "original": ("source", "commit", "folder", "given", "sha256", "state_hash"),
+    "dataset": ("source", "commit", "folder", "options", "sets", "stored_split"),
+    "forget_set": ("count", "sha256", "classes", "class_names", "ids", "copies"),
+    "result": ("weights_file", "sha256", "state_hash"),
+}
+_OBJECTS = (*_PARTS, "files", "original_metrics", "not_measured", "record", "versions")
+
+
+def facts_of(
+    request: DeletionRequest,
+    outcome: Fulfilled,
+    options: DataOptions,
+    *,
+    given: Mapping[str, Any],
+    command: str,
+    weights_sha256: str,
+) -> dict[str, Any]:
+    """All of a receipt but the hashes of the other files. given: said about the original."""
+    return {
+        "format": FORMAT,
+        "original": _original(request, outcome, given),
+        "dataset": _dataset(request, options),
+        "forget_set": _forget_set(request),
+        "result": {
+            "weights_file": WEIGHTS,
+            "sha256": weights_sha256,
+            "state_hash": outcome.record["unlearned_hash"],
+        },
+        "original_metrics": outcome.original_metrics,
+        "not_measured": request.not_measured,
+        "reads": list(request.reads),
+        "record": outcome.completed_record(command),
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def write_receipt(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write the receipt of a checkpoint whose other files are all there."""
+    receipt = {**facts, "files": file_hashes(folder, besides=(WEIGHTS, RECEIPT))}
+    receipt["digest"] = digest(receipt)
+    text = json.dumps(receipt, indent=1, allow_nan=False, ensure_ascii=False)
+    write_atomically(folder / RECEIPT, text + "\n")
+
+
+def read_receipt(folder: Path) -> dict[str, Any]:
+    """A receipt whose parts are all there; whether they are right is `check_receipt`'s to say.
+
+    Raises ValueError that names the file and what is wrong.
+    """
+    path = folder / RECEIPT
+    try:
+        receipt = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{folder} holds no receipt ({RECEIPT}): {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
+    if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
+        got = receipt.get("format") if isinstance(receipt, dict) else type(receipt).__name__
+        raise ValueError(f"{path}: expected the format {FORMAT!r}, got {got!r}")
+    for name in _OBJECTS:
+        if not isinstance(receipt.get(name), dict):
+            raise ValueError(f"{path} lacks {name!r}")
+        missing = [key for key in _PARTS.get(name, ()) if key not in receipt[name]]
+        if missing:
+            raise ValueError(f"{path}: {name!r} lacks {', '.join(missing)}")
+        _check_inside(path, name, receipt[name])
+    return receipt
+
+
+def _check_inside(path: Path, name: str, part: Mapping[str, Any]) -> None:
+    """What is read before any digest is compared must at least be readable."""
+    if name == "original" and not isinstance(part["given"], dict):
+        raise ValueError(f"{path}: 'original' must say what was given by name")
+    if name == "dataset":
+        sets = part["sets"] if isinstance(part["sets"], dict) else {"": None}
+        described = all(
+            isinstance(of, dict) and {"count", "sha256"} <= of.keys() for of in sets.values()
+        )
+        if not described or not isinstance(part["options"], dict):
+            raise ValueError(f"{path}: 'dataset' must describe its sets and options by name")
+
+
+def check_receipt(receipt: Mapping[str, Any]) -> None:
+    """Raise ValueError if the receipt was altered or contradicts itself."""
+    if receipt.get("digest") != digest(dict(receipt)):
+        raise ValueError("its digest does not match: it was cut or altered")
+    record = receipt["record"]
+    check_record(record)
+    pairs = {
+        "original": (receipt["original"]["state_hash"], record["original_hash"]),
+        "result": (receipt["result"]["state_hash"], record["unlearned_hash"]),
+        "forget set": (receipt["forget_set"]["sha256"], record["forget_set_hash"]),
+    }
+    for name, (own, recorded) in pairs.items():
+        if own != recorded:
+            raise ValueError(f"the hash of its {name} is not the one in its record")
+
+
+def file_hashes(folder: Path, *, besides: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 of every file below the folder, by its path there."""
+    names = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in names
+        if name not in besides
+    }
+
+
+def options_of(receipt: Mapping[str, Any], dataset: str | None = None) -> DataOptions:
+    """The options that find the receipt's data again. dataset: another place of the same."""
+    values = dict(receipt["dataset"]["options"])
+    if receipt["dataset"]["stored_split"] is None:
+        values["forget_ids"] = receipt["forget_set"]["ids"]
+    return DataOptions.from_dict({**values, "dataset": dataset or values["dataset"]})
+
+
+def short_name(source: str) -> str:
+    """A repository as it is, of a folder only its name."""
+    return Path(source).resolve().name if Path(source).exists() else source
+
+
+def _original(
+    request: DeletionRequest, outcome: Fulfilled, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    original = request.original
+    return {
+        **original.provenance(),
+        "source": short_name(original.source) if original.commit is None else original.source,
+        "folder": original.commit is None,
+        "state_hash": outcome.record["original_hash"],
+        "license": original.config.license,
+        "given": dict(given),
+    }
+
+
+def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
+    data = request.data
+    base, split = data.base, data.split
+    pinned = base.pinned
+    if split is not None:
+        place, _, _ = options.dataset.partition("@" if split.revision else ":")
+        at = f"{place}@{split.revision}" if split.revision else options.dataset
+        pinned = f"{at}:{split.name}" if split.revision else at
+    folder = (base.revision if split is None else split.revision) is None
+    return {
+        "source": base.source if base.revision else short_name(base.source),
+        "commit": base.revision,
+        "folder": folder,
+        "config": base.config,
+        "options": {
+            **options.as_dict(),
+            "dataset": short_name(pinned) if folder else pinned,
+            # They are in the forget set, once.
+            "forget_ids": [],
+        },
+        "sets": {
+            name: {
+                "split": place.base.split,
+                "count": len(place.rows),
+                "sha256": data.hashes[name],
+            }
+            for name, place in data.places.items()
+        },
+        "stored_split": None if split is None else {"name": split.name, "sha256": split.sha256},
+    }
+
+
+def _forget_set(request: DeletionRequest) -> dict[str, Any]:
+    data = request.data
+    copies = None if data.copies is None else [vars(copy) for copy in data.copies]
+    return {
+        "count": len(data.forget),
+        "sha256": data.hashes["forget"],
+        "classes": list(data.forget_classes),
+        "class_names": data.class_names,
+        "ids": [] if data.forget_classes else sorted(data.places["forget"].ids()),
+        "copies": copies,
+    }

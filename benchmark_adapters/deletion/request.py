@@ -1,0 +1,246 @@
+"""A deletion request: an original, data and a method that fit; announced, then fulfilled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from benchmark_adapters.deletion.data import DeletionData
+from benchmark_adapters.metrics.scoring import not_measurable, score
+from benchmark_adapters.originals.load import LoadedOriginal
+from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.records.record import canonical, completed
+from benchmark_adapters.records.run_record import Measured, cell_key, run_record
+from suli_plugin.plugins import Origin, Registry
+from suli_plugin.runner import Unlearned, run
+from suli_plugin.training import Progress
+from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
+
+BENCHMARK = "deletion_request"
+_REMEDIES: Mapping[Resource, str] = {
+    "retain": "pass --retain SPLIT",
+    "reference": "pass --reference SPLIT, labelled data that was never trained on",
+}
+
+
+@dataclass(frozen=True)
+class DeletionRequest:
+    """What is to be forgotten, from which original, by which method (`label`), with which seed."""
+
+    original: LoadedOriginal
+    data: DeletionData
+    unlearner: Unlearner
+    label: str
+    origin: Origin
+    seed: int = 0
+
+    @property
+    def scope(self) -> Scope:
+        """`class-wise` if classes are forgotten, else `instance-wise`."""
+        return "class-wise" if self.data.forget_classes else "instance-wise"
+
+    @property
+    def scenario(self) -> str:
+        """The scenario's name in the record: `class-1`, `class-1,3` or `instance-64`."""
+        if self.data.forget_classes:
+            return "class-" + ",".join(map(str, self.data.forget_classes))
+        return f"instance-{len(self.data.forget)}"
+
+    @property
+    def forgotten(self) -> str:
+        """What is forgotten, in words: `5000 samples, all of class automobile`."""
+        count = f"{len(self.data.forget)} sample{'s' * (len(self.data.forget) != 1)}"
+        names = self.data.class_names
+        kind = "class" if len(names) == 1 else "classes"
+        return f"{count}, all of {kind} {', '.join(names)}" if names else f"{count} by id"
+
+    @property
+    def reads(self) -> tuple[Resource, ...]:
+        """The resources that the method reads, in a fixed order."""
+        needed = self.unlearner.resources(self.scope)
+        return tuple(name for name in RESOURCES if name in needed)
+
+    @cached_property
+    def not_measured(self) -> dict[str, str]:
+        """What the data leave unmeasured, each with the reason."""
+        return not_measurable(self.data)
+
+    @property
+    def announcement(self) -> str:
+        """One line: what will be forgotten, by which method, what is and can't be measured."""
+        read = ", ".join(self.reads) or "no data"
+        alone = "reading the forget data alone" if self.reads == ("forget",) else f"reading {read}"
+        control = " (a control, which forgets nothing honestly)" if self.unlearner.control else ""
+        sets = ", ".join(name for name in self.data.images if name != "reference")
+        missing = "; ".join(f"{what} ({why})" for what, why in self.not_measured.items())
+        return (
+            f"forgetting {self.forgotten}, of {self.data.base.source} with {self.label}{control}, "
+            f"{alone}; measured before and after on: {sets}; not measured: {missing or 'nothing'}"
+        )
+
+    def fulfil(
+        self, accelerator: Accelerator, progress: Progress = lambda entry: None
+    ) -> Fulfilled:
+        """Unlearn, and score the original and the unlearned model in float32."""
+        original, data = self.original, self.data
+        request = ForgetRequest(
+            forget=data.forget,
+            retain=data.retain,
+            reference=data.reference,
+            fresh_model=original.fresh_model,
+            forget_classes=data.forget_classes,
+        )
+        original_hash = state_hash(original.model)
+        try:
+            before = self.scored(original.model, accelerator)
+        except (RuntimeError, IndexError) as error:
+            shape = tuple(data.forget[0][0].shape)
+            raise ValueError(
+                f"{original.source} cannot take images of shape {shape}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        unlearned = run(
+            self.unlearner,
+            original.model,
+            request,
+            accelerator=accelerator,
+            seed=self.seed,
+            progress=progress,
+        )
+        after = self.scored(unlearned.model, accelerator)
+        record = run_record(
+            unlearned,
+            self.origin,
+            benchmark=BENCHMARK,
+            scenario=self.scenario,
+            label=self.label,
+            cell=self._key(original_hash, accelerator),
+            measured=Measured(
+                after,
+                forget_set_hash=data.hashes["forget"],
+                original_hash=original_hash,
+                case=self._case(original_hash),
+                original={"kind": "published", **original.provenance()},
+                sizes={str(name): len(images) for name, images in data.images.items()},
+                set_hashes={str(name): value for name, value in data.hashes.items()},
+            ),
+        )
+        return Fulfilled(unlearned, before, record)
+
+    def scored(self, model: torch.nn.Module, accelerator: Accelerator) -> dict[str, float]:
+        """The metrics of a model on the request's data, fractions in [0, 1]."""
+        attack = "membership inference" not in self.not_measured
+        model = model.to(accelerator.device)
+        return score(model, self.data, accelerator, seed=self.seed, attack=attack)
+
+    def _key(self, original_hash: str, accelerator: Accelerator) -> str:
+        return cell_key(
+            self.unlearner,
+            self.origin,
+            accelerator,
+            benchmark=BENCHMARK,
+            scenario=self.scenario,
+            label=self.label,
+            seed=self.seed,
+            case=self._case(original_hash),
+        )
+
+    def _case(self, original_hash: str) -> str:
+        made_of = [original_hash, dict(self.data.hashes), list(self.data.forget_classes)]
+        return hashlib.sha256(canonical(made_of).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Fulfilled:
+    """The outcome. original_metrics: the original's; record: of the run, not yet completed."""
+
+    unlearned: Unlearned
+    original_metrics: dict[str, float]
+    record: dict[str, Any]
+
+    def completed_record(self, command: str) -> dict[str, Any]:
+        """The record as it is published: with this command line, schema version and digest."""
+        return completed({**self.record, "command": command})
+
+
+def make_request(
+    original: LoadedOriginal,
+    data: DeletionData,
+    label: str,
+    settings: Mapping[str, Any],
+    registry: Registry,
+    *,
+    seed: int = 0,
+) -> DeletionRequest:
+    """A request that can be fulfilled. settings: hyper-parameters over the label's.
+
+    Raises ValueError or TypeError, before anything is run, where the method does not serve the
+    scope or needs data that are not there, and where original and data do not fit.
+    """
+    scope: Scope = "class-wise" if data.forget_classes else "instance-wise"
+    unlearner = registry.unlearner(label, scope, settings)
+    _check_scope(unlearner, scope)
+    _check_resources(unlearner, scope, data)
+    _check_images(original, data)
+    _check_classes(original, data)
+    return DeletionRequest(original, data, unlearner, label, registry.origins[unlearner.name], seed)
+
+
+def _check_scope(unlearner: Unlearner, scope: Scope) -> None:
+    if scope not in unlearner.needs:
+        asked = {"class-wise": "--forget-class", "instance-wise": "--forget-ids"}[scope]
+        raise ValueError(
+            f"{unlearner.name} supports {' and '.join(unlearner.needs)} unlearning, and "
+            f"{asked} asks for {scope}; `suli methods` shows what each supports"
+        )
+
+
+def _check_resources(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
+    for name in RESOURCES:
+        there = name == "fresh_model" or name in data.images
+        if name in unlearner.resources(scope) and not there:
+            remedy = _REMEDIES.get(name, "which this command can't give; choose another method")
+            raise ValueError(f"{unlearner.name} needs {name!r} for {scope} unlearning: {remedy}")
+
+
+def _check_images(original: LoadedOriginal, data: DeletionData) -> None:
+    """Channels and size of the images, so that a misfit is said in the user's words."""
+    first = data.forget.pixels(torch.tensor([0]), torch.device("cpu"))[0][0]
+    channels, height, width = first.shape
+    config = original.config
+    if channels != len(config.mean):
+        raise ValueError(
+            f"the images of {data.base.source} have {channels} channel{'s' * (channels > 1)}, and "
+            f"{original.source} takes {len(config.mean)}"
+        )
+    if config.input_size is not None and (height, width) != config.input_size[1:]:
+        wanted = config.input_size
+        resize = f"; pass --image-size {wanted[1]}" if wanted[1] == wanted[2] else ""
+        raise ValueError(
+            f"the images are {width}x{height}, and {original.source} takes "
+            f"{wanted[2]}x{wanted[1]}{resize}"
+        )
+
+
+def _check_classes(original: LoadedOriginal, data: DeletionData) -> None:
+    there, known = data.base.class_names, original.config.classes
+    outputs = original.config.num_classes
+    if there and len(there) != outputs:
+        raise ValueError(
+            f"{data.base.source} has {len(there)} classes, and {original.source} has {outputs} "
+            f"outputs: they do not belong together"
+        )
+    if known and there and known != there and set(known) == set(there):
+        label = next(number for number in range(outputs) if known[number] != there[number])
+        raise ValueError(
+            f"{data.base.source} and {original.source} have the same classes in different "
+            f"orders: label {label} is {there[label]!r} there and {known[label]!r} here"
+        )
+    if len(data.forget_classes) >= outputs:
+        raise ValueError("every class is forgotten: nothing would be left to predict")

@@ -1,0 +1,161 @@
+"""`suli bench run` and `suli bench list`. Torch comes in the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark_adapters.command_line.command_accelerator import command_accelerator
+from benchmark_adapters.grid.benchmark_options import (
+    benchmark_options,
+    made_benchmark,
+    tell_what_was_read,
+)
+from benchmark_adapters.grid.cell_progress import CellProgress
+from benchmark_adapters.grid.options import (
+    changes_by_label,
+    check_writable,
+    grid_options,
+    listed,
+    seed_numbers,
+)
+from suli_plugin.cli import as_json
+
+if TYPE_CHECKING:
+    from benchmark_adapters.grid.grid import Outcome
+    from suli_plugin.benchmark import Benchmark
+
+
+@click.command("list")
+@as_json
+def list_benchmarks(as_json: bool) -> None:
+    """Show the installed benchmarks, their scenarios and methods."""
+    from suli_plugin.plugins import registry
+
+    rows = [_benchmark_row(cls) for _, cls in sorted(registry().benchmarks.items())]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['benchmark']}: {row['summary']}")
+        click.echo(f"    scenarios  {', '.join(row['default_scenarios'])} (by default)")
+        click.echo(f"               {', '.join(row['scenarios'])}")
+        click.echo(f"    methods    {', '.join(row['methods'])}")
+
+
+@click.command("run")
+@click.argument("name")
+@benchmark_options
+@grid_options
+@click.option("--seeds", metavar="LIST", default="0,1,2", show_default=True, help="Seeds.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
+    help="Folder for the records; what is there already is not run again.",
+)  # fmt: skip
+@click.option(
+    "--evidence/--no-evidence", default=True, show_default=True,
+    help="Keep each unlearned model and its logits, for reports and leaderboards.",
+)  # fmt: skip
+@as_json
+def run_benchmark(
+    name: str,
+    data: str | None,
+    original: str | None,
+    retain_scored: int | None,
+    image_size: int | None,
+    age_groups: tuple[str, ...] | None,
+    identities: int | None,
+    methods: str | None,
+    scenarios: str | None,
+    seeds: str,
+    changes: Sequence[str],
+    mixed_precision: str,
+    output: Path,
+    evidence: bool,
+    as_json: bool,
+) -> None:
+    """Run the benchmark NAME, print a table for each scenario, write one record a cell.
+
+    \b
+    suli bench run digits
+    suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
+    suli bench run digits --methods suli --set suli.lr=3e-5
+    suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
+    suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
+    """
+    from benchmark_adapters.grid.grid import plan, run_grid
+    from suli_plugin.plugins import registry
+
+    check_writable(output)
+    try:
+        accelerator = command_accelerator(mixed_precision)
+        found = registry()
+        benchmark = made_benchmark(
+            found.benchmark(name),
+            {
+                "data": data,
+                "original": original,
+                "retain_scored": retain_scored,
+                "image_size": image_size,
+                "age_groups": age_groups,
+                "identities": identities,
+            },
+        )
+        cells = plan(
+            benchmark,
+            found,
+            scenarios=listed(scenarios),
+            methods=listed(methods),
+            seeds=seed_numbers(seeds),
+            changes=changes_by_label(changes),
+            accelerator=accelerator,
+        )
+        if accelerator.is_main_process:
+            tell_what_was_read(benchmark)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
+        outcome = run_grid(
+            cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence
+        )
+    if accelerator.is_main_process:
+        _report(outcome, output / benchmark.name, as_json)
+    sys.exit(1 if outcome.failed else 0)
+
+
+def _report(outcome: Outcome, folder: Path, as_json: bool) -> None:
+    from benchmark_adapters.grid.table import scenario_tables
+
+    if as_json:
+        click.echo(json.dumps(_summary(outcome, folder), indent=1))
+    elif outcome.records:
+        click.echo(scenario_tables(outcome.records))
+        reused = f", {outcome.reused} of them from an earlier run" if outcome.reused else ""
+        click.echo(f"\n{len(outcome.records)} records in {folder}{reused}")
+    for cell, reason in outcome.failed:
+        click.echo(f"failed: {cell}: {reason}", err=True)
+
+
+def _summary(outcome: Outcome, folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "reused": outcome.reused,
+        "records": outcome.records,
+        "paths": [str(path) for path in outcome.paths],
+        "failed": [{"cell": str(cell), "reason": reason} for cell, reason in outcome.failed],
+    }
+
+
+def _benchmark_row(cls: type[Benchmark]) -> dict[str, Any]:
+    return {
+        "benchmark": cls.name,
+        "summary": cls.summary,
+        "default_scenarios": list(cls.default_scenarios),
+        "scenarios": list(cls.all_scenarios),
+        "methods": list(cls.methods),
+    }

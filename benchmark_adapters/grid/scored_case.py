@@ -1,0 +1,183 @@
+"""One case of a benchmark with everything that its models are scored on and compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from benchmark_adapters.metrics.panel import (
+    ANAMNESIS,
+    Observed,
+    Retrained,
+    Yardstick,
+    logit_panel,
+    observe,
+    panel,
+    relearned,
+    relearning,
+    yardstick,
+)
+from benchmark_adapters.metrics.relearn_time import RelearnTime
+from benchmark_adapters.records.evidence import evidence_path, read_logits
+from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.records.record import read_record
+from benchmark_adapters.records.run_record import Measured
+from suli_plugin.benchmark import Benchmark, Case
+from suli_plugin.evaluation import Predictions
+from suli_plugin.images import ImageSet
+
+RETRAIN = "retrain"
+
+
+@dataclass(frozen=True)
+class StoredRetrained:
+    """A retrained model of an earlier cell: the hash of its weights, its relearn time, logits."""
+
+    hash: str
+    relearn: RelearnTime | None
+    logits: Path
+    sha256: str
+
+
+def find_retrained(
+    folder: Path, benchmark: str, scenario: str, seed: int, case: str
+) -> StoredRetrained | None:
+    """The last record of Retrain on this very case below a run folder whose logits were kept."""
+    found = []
+    for path in (folder / benchmark / scenario / RETRAIN).glob(f"{seed}-*.json"):
+        try:
+            record = read_record(path)
+        except ValueError:
+            continue
+        logits = evidence_path(path, record, "logits")
+        if record["case"] == case and logits is not None:
+            found.append((record["created"], str(path), record, logits))
+    if not found:
+        return None
+    _, _, record, logits = max(found, key=lambda item: item[:2])
+    sha256 = record["evidence"]["logits"]["sha256"]
+    return StoredRetrained(record["unlearned_hash"], relearned(record["metrics"]), logits, sha256)
+
+
+class ScoredCase:
+    """A case, made once for all its cells. logits: of the model measured last, by set.
+
+    case: if it was made otherwise, with another original, say. retrained: the retrained model
+    that the others are compared with, None while there is none.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        scenario: str,
+        seed: int,
+        accelerator: Accelerator,
+        case: Case | None = None,
+    ) -> None:
+        self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
+        self.case = case if case is not None else benchmark.case(scenario, seed)
+        self.logits: dict[str, Tensor] = {}
+        self.retrained: Retrained | None = None
+
+    def compare_with(self, stored: StoredRetrained | None) -> None:
+        """Compare what is measured from here on with this retrained model, if there is one."""
+        if stored is None or (self.retrained and self.retrained.hash == stored.hash):
+            return
+        seen = self.seen_in(read_logits(stored.logits, stored.sha256))
+        self.retrained = Retrained(seen, stored.relearn, stored.hash)
+
+    def seen_in(self, logits: Mapping[str, Tensor]) -> Observed:
+        """Kept logits, by the set's name, with this case's labels.
+
+        Raises ValueError unless there is one finite row for each image of each set.
+        """
+        if logits.keys() != self.sets.keys():
+            raise ValueError(f"expected logits of {list(self.sets)}, got {list(logits)}")
+        for name, images in self.sets.items():
+            if len(logits[name]) != len(images):
+                raise ValueError(
+                    f"the {name} set has {len(images)} images, got {len(logits[name])} logits"
+                )
+            if not bool(logits[name].isfinite().all()):
+                raise ValueError(f"the logits of the {name} set are not all finite")
+        return Observed(
+            **{name: Predictions(logits[name], of.labels) for name, of in self.sets.items()}
+        )
+
+    def rescore(self, seen: Observed, *, is_retrained: bool = False) -> dict[str, float]:
+        """Those metrics of `measure` that the logits alone decide."""
+        return logit_panel(seen, self.case.forget_classes, self._against(seen, is_retrained))
+
+    def compare_again(self, record: Mapping[str, Any], logits: Path) -> dict[str, Any]:
+        """A record of this case with its distances to the retrained model, from its kept logits.
+
+        Raises ValueError for logits that the record does not name, or that do not fit the case.
+        """
+        if self.retrained is None:
+            raise ValueError(f"there is no retrained model to compare {record['method']} with")
+        seen = self.seen_in(read_logits(logits, record["evidence"]["logits"]["sha256"]))
+        metrics = {
+            **{name: value for name, value in record["metrics"].items() if name != ANAMNESIS},
+            **self.rescore(seen),
+            **relearning(relearned(record["metrics"]), self.retrained),
+        }
+        return {**record, "metrics": metrics, "compared_with": self.retrained.hash}
+
+    def measure(self, model: nn.Module, case: str, *, is_retrained: bool = False) -> Measured:
+        """The whole panel of a model. case: the fingerprint; is_retrained: others come after."""
+        seen = observe(model, self.case, self.accelerator)
+        self.logits = {name: getattr(seen, name).logits for name in self.sets}
+        against = self._against(seen, is_retrained)
+        metrics = panel(model, seen, self.case, self.accelerator, against)
+        if is_retrained:
+            self.retrained = Retrained(seen, relearned(metrics), state_hash(model))
+        return Measured(
+            metrics,
+            forget_set_hash=self.set_hashes["forget"],
+            original_hash=self.original_hash,
+            case=case,
+            original=self.case.original_source,
+            sizes={name: len(images) for name, images in self.sets.items()},
+            set_hashes=self.set_hashes,
+            options=self.benchmark.options(),
+            compared_with=self.retrained.hash if self.retrained else None,
+        )
+
+    def _against(self, seen: Observed, is_retrained: bool) -> Yardstick:
+        # Retrain is no further from itself than 0, and has no relearn time but its own.
+        itself = Retrained(seen, None, "")
+        retrained = itself if is_retrained else self.retrained
+        return dataclasses.replace(self._yardstick, retrained=retrained)
+
+    @cached_property
+    def sets(self) -> dict[str, ImageSet]:
+        """What is scored, by the names that records use."""
+        case = self.case
+        return {
+            "forget": case.forget,
+            "retain": case.scored_retain,
+            "test": case.test,
+            "reference": case.reference,
+        }
+
+    @cached_property
+    def _yardstick(self) -> Yardstick:
+        updates = self.benchmark.relearn_updates
+        return yardstick(self.case, self.accelerator, seed=self.seed, relearn_updates=updates)
+
+    @cached_property
+    def set_hashes(self) -> dict[str, str]:
+        """Of what is scored, by the set's name."""
+        return {name: images.content_hash() for name, images in self.sets.items()}
+
+    @cached_property
+    def original_hash(self) -> str:
+        """Of the original's weights."""
+        return state_hash(self.case.original)

@@ -1,0 +1,118 @@
+"""What a run leaves in its record, whether a benchmark or a deletion request asked for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.records.provenance import (
+    command,
+    git_commit,
+    hardware,
+    state_hash,
+    versions,
+)
+from benchmark_adapters.records.record import canonical
+from suli_plugin.plugins import Origin
+from suli_plugin.runner import Unlearned, device_name
+from suli_plugin.unlearner import Unlearner
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on an unlearned model, and on what.
+
+    original: where the original comes from. options: the benchmark's fields. sizes, set_hashes:
+    of each scored set, by its name. case: a hash of original and data. compared_with: the hash of
+    the retrained model that distances are to. evidence: see `write_evidence`.
+    """
+
+    metrics: Mapping[str, float]
+    forget_set_hash: str
+    original_hash: str
+    case: str
+    original: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    set_hashes: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    compared_with: str | None = None
+    evidence: Mapping[str, Any] | None = None
+
+
+def cell_key(
+    unlearner: Unlearner,
+    origin: Origin,
+    accelerator: Accelerator,
+    *,
+    benchmark: str,
+    scenario: str,
+    label: str,
+    seed: int,
+    case: str,
+) -> str:
+    """SHA-256 of all that decides a result. case: a hash of original and data."""
+    return _cell_hash(
+        {
+            "benchmark": benchmark,
+            "scenario": scenario,
+            "label": label,
+            "hyperparameters": unlearner.hyperparameters(),
+            "seed": seed,
+            "case": case,
+            "plugin": str(origin),
+            "precision": accelerator.mixed_precision,
+            "processes": accelerator.num_processes,
+            "device": device_name(accelerator.device),
+        }
+    )
+
+
+def cell_of_record(record: Mapping[str, Any]) -> str:
+    """The key that `cell_key` gave the cell of a record, if the record tells the truth about it.
+
+    Raises TypeError if its `plugin` is no entry point.
+    """
+    same = ("benchmark", "scenario", "hyperparameters", "seed", "case", "precision", "processes",
+            "device")  # fmt: skip
+    origin = Origin(**record["plugin"])
+    decides = {name: record[name] for name in same}
+    return _cell_hash({**decides, "label": record["method"], "plugin": str(origin)})
+
+
+def _cell_hash(decides: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(decides).encode()).hexdigest()
+
+
+def run_record(
+    unlearned: Unlearned,
+    origin: Origin,
+    *,
+    benchmark: str,
+    scenario: str,
+    label: str,
+    cell: str,
+    measured: Measured,
+) -> dict[str, Any]:
+    """A record without its schema version and digest, which `record.completed` adds."""
+    return {
+        "benchmark": benchmark,
+        "scenario": scenario,
+        **unlearned.as_dict(),
+        "method": label,
+        **dataclasses.asdict(measured),
+        "cell": cell,
+        "unlearned_hash": state_hash(unlearned.model),
+        "plugin": dataclasses.asdict(origin),
+        "control": unlearned.unlearner.control,
+        "hardware": hardware(),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "command": command(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,1 @@
+"""Which samples are forgotten, kept and held out: made, stored, pushed, loaded and checked."""

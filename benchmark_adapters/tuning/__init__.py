@@ -1,0 +1,1 @@
+"""Hyper-parameters chosen on validation data alone, the same number of trials for every method."""

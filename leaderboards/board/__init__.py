@@ -1,0 +1,1 @@
+"""Boards: what a submission must be about, and which values of a metric are good."""

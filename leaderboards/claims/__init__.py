@@ -1,0 +1,1 @@
+"""What submitters claim and what verifiers found: submissions and verdicts, strictly read."""

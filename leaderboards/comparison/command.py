@@ -1,0 +1,112 @@
+"""`suli leaderboard compare`: the page that sets our records beside the paper's tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from leaderboards.claims.command_errors import command_errors
+from suli_plugin.cli import as_json
+
+FOLDER = Path("leaderboards")
+RESULTS = FOLDER / "results"
+
+
+@click.command()
+@click.option(
+    "--records", type=click.Path(path_type=Path, file_okay=False), default=RESULTS / "records",
+    show_default=True, help="Folder of records.",
+)  # fmt: skip
+@click.option(
+    "--experiments", type=click.Path(path_type=Path, file_okay=False),
+    default=RESULTS / "experiments", show_default=True,
+    help="Folder of records that change one setting each.",
+)  # fmt: skip
+@click.option(
+    "--tuning", type=click.Path(path_type=Path, file_okay=False), default=RESULTS / "tuning",
+    show_default=True, help="Folder of records of trials.",
+)  # fmt: skip
+@click.option(
+    "--document", "documents", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
+    default=[FOLDER / "COMPARISON.md", FOLDER / "TUNING.md"], show_default=True,
+    help="File whose markers are filled.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if the file is stale.")
+@as_json
+def compare(
+    records: Path,
+    experiments: Path,
+    tuning: Path,
+    documents: Sequence[Path],
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Fill in our figures beside the paper's Tables 2 to 5, and the trials of tuning.
+
+    Exit codes: 0 done, 1 a stale file or one that cannot be read, 2 wrong usage.
+    """
+    with command_errors(failed=True):
+        from leaderboards.rendering.rendered_files import stale, write_files
+
+        tables = _tables(records, experiments, tuning)
+        files = {document: _filled(document, tables) for document in documents}
+        changed = stale(files) if check else write_files(files)
+    what = "stale" if check else "written"
+    if as_json:
+        click.echo(json.dumps({what: [str(path) for path in changed]}, indent=1))
+    else:
+        for document in documents:
+            click.echo(f"{document}: {what if document in changed else 'as the records say'}")
+    sys.exit(1 if check and changed else 0)
+
+
+def _tables(records: Path, experiments: Path, tuning: Path) -> dict[str, str]:
+    from leaderboards.comparison.nearness import nearness_tables
+    from leaderboards.comparison.paper import comparison_tables, experiment_table
+    from leaderboards.comparison.tuning_tables import tuning_tables
+
+    found, changing = _read(records), _read(experiments)
+    return {
+        **comparison_tables(found),
+        "paper.nearness": nearness_tables(found),
+        "paper.experiments": experiment_table(changing, _published(changing)),
+        **tuning_tables(_read(tuning, trials=True)),
+    }
+
+
+def _filled(document: Path, tables: Mapping[str, str]) -> str:
+    from leaderboards.rendering.marked_tables import fill_markers
+
+    try:
+        return fill_markers(document.read_text(encoding="utf-8"), tables)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot fill in {document}: {error}") from error
+
+
+def _published(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """What an experiment starts from, by label: the paper's settings, or those of the source."""
+    from suli_plugin.plugins import registry
+
+    return {
+        record["method"]: registry()
+        .unlearner(
+            "suli@paper" if record["method"] == "suli" else record["method"], record["scope"]
+        )
+        .hyperparameters()
+        for record in records
+    }
+
+
+def _read(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]:
+    """The records below a folder, of trials or of results: a trial is not a result."""
+    from benchmark_adapters.records.record import read_record
+
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    found = [read_record(path) for path in sorted(folder.rglob("*.json"))]
+    return [record for record in found if ("tuning" in record) == trials]

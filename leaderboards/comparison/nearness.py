@@ -1,0 +1,84 @@
+"""Which methods are nearer to Retrain than the controls are, which forget nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+from benchmark_adapters.grid.scored_case import RETRAIN
+from leaderboards.comparison.paper import NETWORKS, markdown_table, number, spread_of
+
+Record = Mapping[str, Any]
+Case = tuple[str, int]
+
+# What tells a forgotten class from a masked one, or is meant to: title, scale, decimals.
+METRICS = {
+    "linear_probe_forget_accuracy": ("Linear probe, forget %", 100, 1),
+    "relearn_updates": ("Relearn updates", 1, 0),
+    "mia_accuracy": ("MIA", 1, 3),
+    "activation_distance": ("Activation distance", 1, 3),
+}
+
+
+def nearness_tables(records: Sequence[Record]) -> str:
+    """For each network, metrics of class-wise cases that have a Retrain; bold where nearer to it.
+
+    Nearer: the mean over the cases of the distance to Retrain of the same case is smaller than
+    each control's. Where relearning did not come to its end the bound counts.
+    """
+    tables = []
+    for benchmark, network in NETWORKS.items():
+        whole = _with_retrain([record for record in records if record["benchmark"] == benchmark])
+        if whole:
+            tables.append(f"{network}:\n\n{_table(whole)}")
+    return "\n\n".join(tables)
+
+
+def _with_retrain(records: Sequence[Record]) -> list[Mapping[str, Record]]:
+    cases: dict[Case, dict[str, Record]] = {}
+    for record in records:
+        if record["scope"] == "class-wise":
+            case = (record["scenario"], record["seed"])
+            cases.setdefault(case, {})[record["method"]] = record
+    return [case for case in cases.values() if RETRAIN in case]
+
+
+def _table(whole: Sequence[Mapping[str, Record]]) -> str:
+    labels = dict.fromkeys(label for case in whole for label in case)
+    controls = {name for case in whole for name, record in case.items() if record.get("control")}
+    bars = {
+        metric: min((_distance(control, metric, whole) for control in controls), default=0.0)
+        for metric in METRICS
+    }
+    order = sorted(labels, key=lambda label: (label in controls, label != RETRAIN, label))
+    rows = [[f"`{label}`", *_cells(label, whole, bars, controls)] for label in order]
+    return markdown_table(["Method", *(title for title, _, _ in METRICS.values()), "n"], rows)
+
+
+def _cells(
+    label: str,
+    cases: Sequence[Mapping[str, Record]],
+    bars: Mapping[str, float],
+    controls: set[str],
+) -> list[object]:
+    own = [case[label] for case in cases if label in case]
+    cells: list[object] = []
+    for metric, (_, scale, decimals) in METRICS.items():
+        text = number(spread_of(r["metrics"].get(metric) for r in own), scale, decimals)
+        if metric == "relearn_updates" and not all(r["metrics"]["relearn_reached"] for r in own):
+            text = f"> {text}"
+        told = label == RETRAIN or label in controls
+        nearer = not told and _distance(label, metric, cases) < bars[metric]
+        cells.append(f"**{text}**" if nearer else text)
+    return [*cells, len(own)]
+
+
+def _distance(label: str, metric: str, cases: Sequence[Mapping[str, Record]]) -> float:
+    """Mean distance to Retrain; infinite where it is not known of any case."""
+    found = [
+        abs(case[label]["metrics"][metric] - case[RETRAIN]["metrics"][metric])
+        for case in cases
+        if label in case and metric in case[label]["metrics"] and metric in case[RETRAIN]["metrics"]
+    ]
+    return mean(found) if found else float("inf")

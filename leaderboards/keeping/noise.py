@@ -1,0 +1,84 @@
+"""How much a board's values differ from seed to seed, which is what a rerun may differ by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
+from statistics import variance
+from typing import Any
+
+from leaderboards.board.board import Board
+from leaderboards.board.metrics import BoardMetric, score_values
+from leaderboards.store.aggregate import stored_submissions, verdicts_of
+from leaderboards.store.files import StoreFiles
+
+# Three deviations of a difference between two runs, each of which has the noise of one seed.
+FACTOR = 3 * sqrt(2)
+# With fewer, a deviation is itself hardly known.
+_LEAST = 3
+
+Record = Mapping[str, Any]
+
+
+def verified_records(store: StoreFiles, board: Board) -> list[Record]:
+    """The records of a board whose submissions were verified and not refuted."""
+    return [
+        record
+        for submission in stored_submissions(store)
+        if submission.board == board.name
+        and (verdict := verdicts_of(store, submission).on(submission)) is not None
+        and verdict.outcome != "refuted"
+        for record in submission.claimed
+    ]
+
+
+def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
+    """The board with tolerances of level `rerun` from its own records.
+
+    By method: FACTOR times the deviation between seeds of one scenario, pooled over its
+    scenarios. A method that the board does not know yet gets the deviations pooled over all. No
+    tolerance is below what rounding explains. command: how it was measured, for the file.
+    Raises ValueError if there are not three records of any method.
+    """
+    by_method: dict[str, list[Record]] = {}
+    for record in records:
+        by_method.setdefault(record["method"], []).append(record)
+    known = {method: own for method, own in by_method.items() if len(own) >= _LEAST}
+    if not known:
+        raise ValueError(f"{board.name} has no method with {_LEAST} verified records")
+    metrics = tuple(_with_rerun(metric, list(known.values())) for metric in board.metrics)
+    noise = {
+        "factor": FACTOR,
+        "n": sum(map(len, known.values())),
+        "command": command,
+        "rerun": {
+            method: {
+                metric.name: _tolerance(metric, [own])
+                for metric in board.metrics
+                if metric.tolerance["rerun"] is not None
+            }
+            for method, own in sorted(known.items())
+        },
+    }
+    return dataclasses.replace(board, metrics=metrics, noise=noise)
+
+
+def _with_rerun(metric: BoardMetric, by_method: Sequence[Sequence[Record]]) -> BoardMetric:
+    if metric.tolerance["rerun"] is None:
+        return metric
+    tolerance = {**metric.tolerance, "rerun": _tolerance(metric, by_method)}
+    return dataclasses.replace(metric, tolerance=tolerance)
+
+
+def _tolerance(metric: BoardMetric, by_method: Iterable[Sequence[Record]]) -> float:
+    groups: dict[tuple[str, str], list[float]] = {}
+    for own in by_method:
+        for record in own:
+            value = score_values(record).get(metric.name)
+            if value is not None:
+                groups.setdefault((record["method"], record["scenario"]), []).append(value)
+    pairs = [(len(each) - 1, variance(each)) for each in groups.values() if len(each) > 1]
+    freedom = sum(count for count, _ in pairs)
+    pooled = sum(count * spread for count, spread in pairs) / freedom if freedom else 0.0
+    return max(FACTOR * sqrt(pooled), metric.rounding)

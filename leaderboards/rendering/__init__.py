@@ -1,0 +1,1 @@
+"""Boards as tables, Markdown, one page, and files for other programs."""

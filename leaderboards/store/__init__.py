@@ -1,0 +1,1 @@
+"""Where submissions, evidence and verdicts are kept: a folder, or a repository on the Hub."""

@@ -1,0 +1,1 @@
+"""What strangers wrote: read strictly, and shown harmlessly."""

@@ -1,0 +1,1 @@
+"""A submission held to its board, and its claims computed again, level by level."""

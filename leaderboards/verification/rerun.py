@@ -1,0 +1,143 @@
+"""Level `rerun`: the method run again from its recorded hyper-parameters and seed, on this machine.
+
+The only level that runs a method's code, which must be installed here; none comes with a
+submission.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark_adapters.grid.grid import Cell, plan, run_grid
+from benchmark_adapters.grid.scored_case import RETRAIN
+from benchmark_adapters.records.evidence import LOGITS_SUFFIX
+from benchmark_adapters.records.provenance import hardware, versions
+from benchmark_adapters.records.record import write_atomically
+from leaderboards.board.metrics import score_values
+from leaderboards.claims.submission import Submission, record_name
+from leaderboards.store.evidence import Record, StoreEvidence
+from leaderboards.verification.cases import BoardCases
+from leaderboards.verification.findings import Findings
+from suli_plugin.plugins import Registry
+
+
+def check_installed(submission: Submission, registry: Registry) -> str:
+    """What differs in the plugin that is installed here, empty if nothing does.
+
+    Raises ValueError if the method is not installed, or comes from another distribution.
+    """
+    name, told = submission.method.partition("@")[0], submission.plugin
+    wanted = f"the plugin {told['plugin']!a:.60} of {told['distribution']!a:.60}"
+    if name not in registry.unlearners:
+        raise ValueError(f"to run {name} again, {wanted} must be installed here")
+    origin = registry.origins[name]
+    if (origin.plugin, origin.distribution) != (told["plugin"], told["distribution"]):
+        raise ValueError(f"{name} here is of {origin}, the records are of {wanted}")
+    if origin.version != told["version"]:
+        return f"run again with {origin}, the records are of version {told['version']!a:.60}"
+    return ""
+
+
+def rerun(
+    submission: Submission,
+    store: StoreEvidence,
+    cases: BoardCases,
+    registry: Registry,
+    folder: Path,
+    *,
+    sample: int | None = None,
+) -> Findings:
+    """Run the records' cells again, from this machine's own originals.
+
+    folder: of this submission alone; keeps what was run, so that an interrupted verification goes
+    on. sample: so many records, drawn anew each time. Raises ValueError if the plugin or the
+    precision is not to be had here, if nothing could follow from a difference, or a method fails.
+    """
+    findings = Findings()
+    note = check_installed(submission, registry)
+    findings.notes += [note] if note else []
+    records = list(submission.claimed)
+    if sample is not None and sample < len(records):
+        records = random.SystemRandom().sample(records, sample)
+    _check_precision(submission, cases)
+    _check_judgeable(submission, cases)
+    cells = [_cell(submission, record, cases, registry) for record in records]
+    for record, cell in zip(records, cells, strict=True):
+        findings.notes += _place_retrained(record, cell, store, folder)
+    outcome = run_grid(cells, cases.benchmark, registry, folder, cases.accelerator, evidence=False)
+    if outcome.failed:
+        cell, reason = outcome.failed[0]
+        raise ValueError(f"{cell} could not be run again: {reason}")
+    for record in outcome.records:
+        findings.found[record_name(record)] = score_values(record)
+    findings.notes += _same_weights(records, outcome.records)
+    return findings
+
+
+def _check_precision(submission: Submission, cases: BoardCases) -> None:
+    wanted, here = submission.claimed[0]["precision"], cases.accelerator.mixed_precision
+    if wanted != here:
+        raise ValueError(f"it was run in the precision {wanted}, not {here}: verify it alone")
+
+
+def _check_judgeable(submission: Submission, cases: BoardCases) -> None:
+    """Other processors and versions give other values, and only noise says how much others."""
+    first = submission.claimed[0]
+    there = (first["hardware"], first["versions"].get("torch"))
+    here = (hardware(), versions()["torch"])
+    if cases.board.noise is None and there != here:
+        raise ValueError(
+            f"{submission.method} was run on {there[0]!a:.120} with torch {there[1]!a:.40}, this "
+            f"is {here[0]} with torch {here[1]}, and how much runs of {cases.board.name} differ "
+            f"is not measured: verify it there, or measure it (suli leaderboard tolerances)"
+        )
+
+
+def _cell(submission: Submission, record: Record, cases: BoardCases, registry: Registry) -> Cell:
+    label, scope = submission.method, cases.board.scope
+    # All fields, so that the benchmark's own settings change none that the record is older than.
+    fields = registry.unlearner(label, scope).hyperparameters() | record["hyperparameters"]
+    # The very seeds and scenarios of the record, so that the plan is of one cell.
+    [cell] = plan(
+        cases.benchmark,
+        registry,
+        scenarios=[record["scenario"]],
+        methods=[label],
+        seeds=[record["seed"]],
+        changes={label: fields},
+        accelerator=cases.accelerator,
+    )
+    return cell
+
+
+def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: Path) -> list[str]:
+    """Put the Retrain that the record is compared with where the grid looks for one.
+
+    Returns a note where that can't be had.
+    """
+    wanted = record.get("compared_with")
+    if wanted is None or cell.label == RETRAIN:
+        return []
+    found = store.record_of(RETRAIN, record["scenario"], record["seed"], wanted)
+    path = found[0].evidence_path(found[1], "logits") if found else ""
+    if found is None or path not in store.files.sizes:
+        return [f"{record_name(record)}: without distances to Retrain, whose logits are not kept"]
+    retrained = found[1]
+    stem = f"{retrained['seed']}-{retrained['cell'][:12]}"
+    place = folder / cell.benchmark / cell.scenario / RETRAIN
+    place.mkdir(parents=True, exist_ok=True)
+    for stale in place.glob(f"{retrained['seed']}-*"):
+        stale.unlink()
+    data = store.files.read(path, store.logits_limit(retrained))
+    (place / f"{stem}{LOGITS_SUFFIX}").write_bytes(data)
+    write_atomically(place / f"{stem}.json", json.dumps(retrained))
+    return []
+
+
+def _same_weights(records: Sequence[Record], again: Sequence[Record]) -> list[str]:
+    found = {record_name(record): record["unlearned_hash"] for record in again}
+    same = sum(found[record_name(record)] == record["unlearned_hash"] for record in records)
+    return [f"{same} of {len(records)} models were made again bit by bit"]

@@ -1,0 +1,247 @@
+"""`suli unlearn --push` and `suli publish` against the loopback Hub, and a Hub that fails."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from digits_as_images import digits_folder, suli
+from original_layouts_example import akamaster, edadaltocg, timm, transformers
+from small_images import own_cache  # noqa: F401  # an autouse fixture
+
+from benchmark_adapters.architectures import build_architecture
+from benchmark_adapters.deletion.publish import publish
+from benchmark_adapters.deletion.receipt import read_receipt
+from benchmark_adapters.originals.load import load_original
+
+NET = "ada/net"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, original, digits):
+    """An unlearned checkpoint, made once."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+         "--method", "suli", "--test", "test", "--output", out)  # fmt: skip
+    return out
+
+
+@pytest.fixture
+def checkpoint(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "checkpoint")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("benchmark_adapters.hub.push.WAITS", (0.0, 0.0, 0.0))
+
+
+def logits(model):
+    torch.manual_seed(0)
+    model.eval()
+    with torch.no_grad():
+        output = model(torch.rand(4, 3, 32, 32))
+    return getattr(output, "logits", output)
+
+
+def layouts(tmp_path):
+    """For each layout the files of an original with five classes that takes 32x32 images."""
+    nets = {
+        "akamaster": lambda: akamaster(build_architecture("cifar_resnet20", 5)),
+        "edadaltocg": lambda: edadaltocg(build_architecture("cifar_resnet18", 5)),
+        "timm": lambda: timm(tmp_path / "timm")[1],
+        "transformers": lambda: transformers(tmp_path / "transformers")[1],
+    }
+    return nets
+
+
+@pytest.mark.parametrize("layout", ["akamaster", "edadaltocg", "timm", "transformers"])
+def test_an_original_of_each_layout_is_pulled_unlearned_and_proposed(layout, hub, tmp_path):
+    if layout in ("timm", "transformers"):
+        pytest.importorskip(layout, reason=f"the extra {layout} is not installed")
+    (tmp_path / layout).mkdir()
+    net = hub.seed_repo(NET, "model", layouts(tmp_path)[layout]())
+    pinned = net.commit_at().sha
+    hub.seed_repo(NET, "model", {"notes.txt": b"a later commit"})
+    pictures = digits_folder(tmp_path / "d", side=32, classes=5, train=40, test=30)
+    data = hub.seed_repo("ada/digits", "dataset", pictures)
+    done = suli(
+        "unlearn", "--model", f"{NET}@{pinned}", "--dataset", "ada/digits", "--forget-class", "two",
+        "--method", "su", "--set", "epochs=1", "--test", "test", "--output", tmp_path / "out",
+        "--push", NET, "--create-pr", "--json",
+    )  # fmt: skip
+    said = json.loads(done.stdout)
+    assert said["published"]["revision"] == "refs/pr/1" and said["published"]["pull_request"] == 1
+    assert said["published"]["url"].endswith(f"{NET}/discussions/1")
+    assert said["receipt"]["original"]["commit"] == pinned
+    assert said["receipt"]["dataset"]["commit"] == data.commit_at().sha
+    here = load_original(tmp_path / "out")
+    there = load_original(NET, revision="refs/pr/1")
+    assert there.weights_file == "model.safetensors"
+    assert torch.equal(logits(there.model), logits(here.model))
+    proposed = net.files("refs/pr/1")
+    assert not [name for name in proposed if name.endswith((".th", ".bin"))]
+    assert "unlearning.json" in proposed and "notes.txt" in proposed
+    assert "unlearning.json" not in net.files()  # main is as it was
+
+
+def test_a_hub_original_stands_in_card_and_evaluation_results(hub, original, digits, tmp_path):
+    from huggingface_hub import ModelCard, parse_eval_result_entries
+    from yaml import safe_load
+
+    net = hub.seed_repo(NET, "model", original)
+    data = hub.seed_repo("ada/digits", "dataset", digits)
+    out = tmp_path / "out"
+    suli("unlearn", "--model", NET, "--dataset", "ada/digits", "--forget-class", 3, "--method",
+         "suli", "--test", "test", "--output", out, "--push", "ada/new", "--private")  # fmt: skip
+    card = ModelCard.load(out / "README.md", ignore_metadata_errors=False)
+    assert card.data.base_model == NET and card.data.datasets == ["ada/digits"]
+    assert card.data.license == "bsd-3-clause" and "machine-unlearning" in card.data.tags
+    assert net.commit_at().sha in card.text and 'load_original("ada/new")' in card.text
+    entries = parse_eval_result_entries(safe_load((out / ".eval_results/digits.yaml").read_text()))
+    assert {entry.dataset_revision for entry in entries} == {data.commit_at().sha}
+    metrics = read_receipt(out)["record"]["metrics"]
+    assert {entry.task_id: entry.value for entry in entries} == metrics
+    new = hub.repo("model", "ada/new")
+    assert new.private and len(new.history()) == 2  # the repository's own first, and ours
+    assert ".eval_results/digits.yaml" in new.files()
+    # Everything the receipt says can be had from the Hub alone.
+    checks = json.loads(suli("receipt", "verify", out, "--json").stdout)
+    assert {check["state"] for check in checks} == {"matches"}, checks
+
+
+def test_the_same_checkpoint_is_not_pushed_twice(hub, checkpoint):
+    said = suli("publish", checkpoint, NET).stdout
+    commit = hub.repo("model", NET).commit_at().sha
+    assert f"published: {NET}@{commit}" in said
+    again = suli("publish", checkpoint, NET, "--json").stdout
+    assert json.loads(again)["changed"] is False and json.loads(again)["revision"] == commit
+    hub.seed_repo("org/net", "model", {"README.md": b"# net"})
+    for changed in (True, False):
+        pushed = publish(checkpoint, "org/net", create_pr=True)
+        assert (pushed.pull_request, pushed.changed) == (1, changed)
+
+
+@pytest.mark.parametrize("create_pr", [False, True])
+def test_an_answer_that_is_lost_makes_no_second_push(create_pr, hub, checkpoint):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    fault = hub.fail(r"POST /api/models/ada/net/commit/", kind="lost")
+    pushed = publish(checkpoint, NET, create_pr=create_pr)
+    assert fault.struck == 1 and not pushed.changed
+    assert len(net.discussions) == create_pr and len(net.history(pushed.revision)) == 2
+
+
+@pytest.mark.parametrize(
+    ("match", "kind"),
+    [
+        (r"POST /api/repos/create", "status"),
+        (r"POST .*/commit/main", "status"),
+        (r"POST .*/preupload/", "status"),
+        (r"PUT /lfs/", "drop"),
+        (r"PUT /lfs/", "corrupt"),
+        (r"POST .*/commit/main", "drop"),
+    ],
+)
+def test_trouble_that_passes_is_waited_for(match, kind, hub, checkpoint):
+    fault = hub.fail(match, kind=kind)
+    pushed = publish(checkpoint, NET)
+    assert fault.struck == 1
+    assert torch.equal(
+        logits(load_original(NET, revision=pushed.revision).model),
+        logits(load_original(checkpoint).model),
+    )
+
+
+@pytest.mark.slow  # the client itself tries for twenty seconds
+def test_a_push_that_fails_leaves_the_output_whole_and_says_how_to_go_on(
+    hub, original, digits, tmp_path
+):
+    fault = hub.fail(r"PUT /lfs/", kind="drop", times=None)
+    out = tmp_path / "out"
+    said = suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "3",
+                "--method", "suli", "--output", out, "--push", NET, "--private",
+                code=1)  # fmt: skip
+    *_, line = said.stderr.splitlines()
+    again = f"suli publish {out} {NET} --private"
+    assert f"the checkpoint is whole in {out}; publish it later with `{again}`" in line
+    assert fault.struck and "unlearning.json" not in hub.repo("model", NET).files()
+    hub.faults.clear()
+    suli(*again.split()[1:])
+    assert hub.repo("model", NET).private
+    pushed = load_original(NET)
+    assert torch.equal(logits(pushed.model), logits(load_original(out).model))
+
+
+def test_who_may_not_write_is_told_to_propose(hub, checkpoint, monkeypatch):
+    hub.add_user("eve", "hf_eve")
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    monkeypatch.setenv("HF_TOKEN", "hf_eve")
+    said = suli("publish", checkpoint, NET, code=1).stderr
+    assert "you have no right to write there; pass --create-pr" in said
+    said = suli("publish", checkpoint, NET, "--create-pr").stdout
+    assert f"published: {NET}@refs/pr/1" in said and net.discussions[0].author == "eve"
+
+
+def test_another_model_is_replaced_only_by_force_and_its_weights_go(hub, checkpoint):
+    net = hub.seed_repo(NET, "model", akamaster())
+    said = suli("publish", checkpoint, NET, code=2).stderr
+    assert "holds another model (resnet20-12fca82f.th); propose this one with --create-pr" in said
+    suli("publish", checkpoint, NET, "--force")
+    assert "resnet20-12fca82f.th" not in net.files() and "model.safetensors" in net.files()
+    assert "still holds what was forgotten: resnet20-12fca82f.th" in net.history()[0].description
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "README.md", "unlearning.json"])
+def test_an_altered_checkpoint_is_not_published(name, hub, checkpoint):
+    path = checkpoint / name
+    path.write_bytes(path.read_bytes().replace(b"8", b"9", 1))
+    said = suli("publish", checkpoint, NET, code=2).stderr
+    assert name in said and "not published" in said
+    assert hub.count("POST") == 0
+
+
+def test_without_a_token_the_message_says_so(
+    hub, checkpoint, original, digits, tmp_path, monkeypatch
+):
+    hub.seed_repo("ada/secret", "model", original, private=True)
+    hub.seed_repo("ada/hidden", "dataset", digits, private=True)
+    monkeypatch.delenv("HF_TOKEN")
+    said = suli("publish", checkpoint, NET, code=1).stderr
+    assert "token" in said.splitlines()[-1] and "Traceback" not in said
+    common = ("--forget-class", "3", "--method", "suli", "--output", tmp_path / "o")
+    said = suli("unlearn", "--model", "ada/secret", "--dataset", digits, *common, code=1).stderr
+    assert "ada/secret" in said and "private" in said.splitlines()[-1]
+    said = suli("unlearn", "--model", original, "--dataset", "ada/hidden", *common, code=1).stderr
+    assert "private and needs a token" in said and not (tmp_path / "o").exists()
+
+
+def test_a_revision_or_file_that_is_missing_is_named(hub, original, digits, tmp_path):
+    hub.seed_repo(NET, "model", original)
+    hub.seed_repo("ada/digits", "dataset", digits)
+    common = ("--forget-class", "3", "--method", "suli", "--output", tmp_path / "o")
+    said = suli("unlearn", "--model", f"{NET}@v9", "--dataset", digits, *common, code=1).stderr
+    assert "no such branch, tag or commit" in said.splitlines()[-1]
+    said = suli("unlearn", "--model", NET, "--dataset", "ada/digits@v9", *common, code=1).stderr
+    assert "no such branch, tag or commit" in said.splitlines()[-1]
+
+
+def test_the_token_is_in_no_output_and_no_message(hub, original, digits, tmp_path, monkeypatch):
+    token = "hf_averysecrettoken"
+    hub.add_user("ann", token)
+    monkeypatch.setenv("HF_TOKEN", token)
+    hub.seed_repo(NET, "model", original)
+    out, common = tmp_path / "out", ("--forget-class", "3", "--method", "suli")
+    ask = ("unlearn", "--model", NET, "--dataset", digits, *common, "--output", out)
+    done = [
+        suli(*ask, "--push", NET, code=1),
+        suli(*ask, "--force", "--push", NET, "--create-pr", "--json"),
+        suli("unlearn", "--model", f"ada/{token}", "--dataset", digits, *common,
+             "--output", tmp_path / "o", code=1),
+        suli("unlearn", "--model", NET, "--dataset", digits, "--forget-class", token, "--method",
+             "suli", "--output", tmp_path / "o", code=2),
+    ]  # fmt: skip
+    assert not [each for each in done if token in each.output]
+    files = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    assert len(files) >= 5 and not [content for content in files if token.encode() in content]
+    net = hub.repo("model", NET)
+    assert all(token.encode() not in content for content in net.files("refs/pr/1").values())

@@ -1,0 +1,92 @@
+"""The printed table: means, deviations, best marks, controls apart, gaps to Retrain."""
+
+import pytest
+
+from benchmark_adapters.grid.table import (
+    gap_to_retrain,
+    panel_columns,
+    reached_by_controls,
+    scenario_rows,
+    scenario_tables,
+)
+
+
+def record(method, seed=0, control=False, scope="class-wise", **metrics):
+    scores = {
+        "retain_accuracy": 1.0, "forget_accuracy": 0.0, "test_retain_accuracy": 0.9,
+        "test_forget_accuracy": 0.0, "mia_accuracy": 0.5, "test_accuracy": 0.8, **metrics,
+    }  # fmt: skip
+    if scope == "instance-wise":
+        del scores["test_retain_accuracy"], scores["test_forget_accuracy"]
+    return {
+        "benchmark": "b", "scenario": "class-3", "scope": scope, "method": method, "seed": seed,
+        "metrics": scores, "control": control, "seconds": {"update": 1.0, "total": 2.0},
+        "passes": {"forward": {"forget": 10, "retain": 5}, "backward": {"forget": 3}},
+    }  # fmt: skip
+
+
+def test_means_and_sample_deviations_are_over_seeds():
+    text = scenario_tables([record("suli", s, retain_accuracy=v) for s, v in enumerate((0.9, 0.8))])
+    assert "85.0 ± 7.1" in text and "n=2 seeds (0, 1)" in text
+
+
+def test_the_gap_is_the_mean_distance_to_retrain_of_the_same_seed():
+    retrained = {0: record("retrain"), 1: record("retrain", 1, retain_accuracy=0.0)}
+    mine = record("suli", retain_accuracy=0.8, forget_accuracy=0.1, mia_accuracy=0.6)
+    assert gap_to_retrain(mine, retrained) == pytest.approx((0.2 + 0.1 + 0.0 + 0.1) / 4)
+    assert gap_to_retrain(record("suli", 2), retrained) is None
+
+
+def test_instance_wise_the_best_forget_accuracy_is_retrains():
+    rows = [
+        record("retrain", forget_accuracy=0.9, scope="instance-wise"),
+        record("suli", forget_accuracy=0.88, scope="instance-wise"),
+        record("su", forget_accuracy=0.2, scope="instance-wise"),
+    ]
+    columns, made = scenario_rows(rows)
+    forget = [column.title for column in columns].index("forget %")
+    assert [forget in row.best for row in made] == [False, True, False]
+
+
+def test_controls_and_references_are_apart_and_never_best():
+    rows = [
+        record("original", forget_accuracy=1.0),
+        record("suli", forget_accuracy=0.1),
+        record("logit_mask", control=True),
+    ]
+    text = scenario_tables(rows)
+    lines = text.splitlines()
+    heading = next(i for i, line in enumerate(lines) if line.startswith("controls"))
+    assert lines[heading + 1].startswith("logit_mask") and "*" not in lines[heading + 1]
+    assert "10.0*" in text
+    assert "*" not in next(line for line in lines if line.startswith("original"))
+
+
+def test_a_value_that_there_is_not_is_a_dash():
+    assert "-" in scenario_tables([record("suli")]).splitlines()[-2].split()
+
+
+def test_a_column_in_which_a_control_is_as_good_is_marked_but_not_for_cost():
+    rows = [
+        record("retrain", linear_probe_forget_accuracy=0.6),
+        record("suli", linear_probe_forget_accuracy=0.7, retain_accuracy=0.9),
+        record("logit_mask", control=True, linear_probe_forget_accuracy=0.9),
+    ]
+    columns, made = scenario_rows(rows)
+    reached = {columns[i].title: by for i, by in reached_by_controls(columns, made).items()}
+    assert reached["retain %"] == ["logit_mask"] and "update s" not in reached
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert [column.title for column in columns] == ["probe-forget %"]
+    assert not reached_by_controls(columns, made)
+    assert made[1].best == {0} and not made[0].best and not made[2].best
+    text = scenario_tables(rows)
+    assert "retain %†" in text and "probe-forget %†" not in text and "70.0*" in text
+
+
+def test_without_retrain_nothing_is_nearest_to_it():
+    rows = [
+        record("suli", zrf=0.4, linear_probe_forget_accuracy=0.7),
+        record("bn_drift", control=True, zrf=0.5, linear_probe_forget_accuracy=0.9),
+    ]
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert not made[0].best and not reached_by_controls(columns, made)

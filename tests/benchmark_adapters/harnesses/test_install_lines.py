@@ -1,0 +1,63 @@
+"""Each documented install line resolves, or its known conflict is still the one that is named."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+from benchmark_adapters.harnesses import found
+
+README = Path(found.__file__).parent / "README.md"
+pytestmark = pytest.mark.slow
+
+
+def documented():
+    """The `pip install` lines in README.md's code blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("pip install")]
+
+
+def resolve(line, *options):
+    arguments = [ROOT if word == "suli-plugin" else word for word in shlex.split(line)[2:]]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "-q", *options, *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def python_of_the_suite(environment_of):  # the fixture skips without an index
+    return sys.executable
+
+
+@pytest.mark.parametrize("line", documented())
+def test_it_resolves_beside_what_is_installed(line, python_of_the_suite, tmp_path):
+    report = tmp_path / "report.json"
+    done = resolve(line, "--report", str(report))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["install"] is not None
+
+
+def test_every_harness_has_a_documented_line():
+    text = " ".join(documented())
+    for name in ("supreme-unlearning", "torchunlearn", "picologging", "transformers"):
+        assert name in text
+
+
+def test_what_suli_plugins_says_is_what_is_documented():
+    for hint in (found.SUPREME, found.TORCHUNLEARN, found.ERASURE, found.MU_BENCH):
+        for command in re.findall(r"pip install [^&,]*(?:,<[^&,]*)*", hint):
+            words = shlex.split(command)[2:]
+            assert any(set(words) <= set(shlex.split(line)) for line in documented()), command
+
+
+def test_supremes_pins_and_our_requirements_still_exclude_one_another(python_of_the_suite):
+    # The day this resolves, the install line without its dependencies can go.
+    pins = "transformers==4.35.0", "huggingface-hub>=0.23"
+    done = resolve("pip install --ignore-installed " + " ".join(map(shlex.quote, pins)))
+    assert done.returncode != 0
+    assert "ResolutionImpossible" in done.stderr

@@ -1,0 +1,74 @@
+"""A small board of digits, one honest run for it, and stores made of that run."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from accelerate import Accelerator
+from altered_store import REGISTRY, Store
+
+from benchmark_adapters.benchmarks.digits import Digits
+from benchmark_adapters.grid.grid import plan, run_grid
+from leaderboards.board.board import load_board, write_board
+from leaderboards.board.measure import measured
+from leaderboards.store.folder import put_submissions
+from leaderboards.submission.run_folder import found_submissions
+from leaderboards.verification.cases import BoardCases
+
+METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
+SEEDS = (0, 1)
+
+
+@pytest.fixture(scope="session")
+def benchmark():
+    """Digits, whose relearn time is measured for a moment only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Digits, "relearn_updates", 10)
+        yield Digits()
+
+
+@pytest.fixture(scope="session")
+def accelerator():
+    return Accelerator()
+
+
+@pytest.fixture(scope="session")
+def board(benchmark, accelerator):
+    """The board `digits.class-wise` with two seeds of one class."""
+    return measured(replace(load_board("digits.class-wise"), seeds=SEEDS), benchmark, accelerator)
+
+
+@pytest.fixture(scope="session")
+def board_file(board, tmp_path_factory):
+    path = tmp_path_factory.mktemp("board") / "small.json"
+    write_board(board, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def runs(benchmark, accelerator, tmp_path_factory):
+    """A run folder with every method of METHODS."""
+    folder = tmp_path_factory.mktemp("made") / "runs"
+    cells = plan(benchmark, REGISTRY, scenarios=["class-3"], methods=METHODS, seeds=SEEDS,
+                 accelerator=accelerator)  # fmt: skip
+    outcome = run_grid(cells, benchmark, REGISTRY, folder, accelerator)
+    assert not outcome.failed
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases(board, benchmark, accelerator):
+    return BoardCases(board, benchmark, accelerator)
+
+
+@pytest.fixture(scope="session")
+def honest(runs, board, tmp_path_factory):
+    """A store in a folder with everything as ada ran it."""
+    root = tmp_path_factory.mktemp("honest") / "store"
+    put_submissions(root, *found_submissions(runs, board, REGISTRY, submitter="ada"))
+    return root
+
+
+@pytest.fixture
+def store(honest, cases, tmp_path):
+    return Store(shutil.copytree(honest, tmp_path / "store"), cases, tmp_path / "again")

@@ -1,0 +1,135 @@
+"""A board's table: groups, order, best values, and the columns that tell nothing apart."""
+
+import pytest
+from leaderboard_example import aggregate, boards
+
+from leaderboards.rendering.rows import board_rows
+from leaderboards.rendering.tables import Aim, board_table
+
+
+def table(number=0, rows=None):
+    return board_table(boards()[number], board_rows(aggregate() if rows is None else rows))
+
+
+def changed(method, **keys):
+    """The example's rows with one of the class-wise board changed."""
+    return [
+        {**row, **keys} if row["method"] == method and row["board"] == "digits.class-wise" else row
+        for row in aggregate()
+    ]
+
+
+def titles(found):
+    return {column.title: column for column in found.columns}
+
+
+def best(found):
+    """By column title, the methods in bold."""
+    return {
+        column.title: [row.row.method for row in found.rows if row.cells[index].best]
+        for index, column in enumerate(found.columns)
+    }
+
+
+def test_rows_are_in_groups_and_numbered_through():
+    found = table()
+    kinds = {group.kind: [row.row.method for row in group.rows] for group in found.groups}
+    assert list(kinds) == ["reference", "method", "control", "refuted"]
+    assert kinds["control"] == ["logit_mask", "bn_drift"]
+    assert kinds["refuted"] == ["wishful"]
+    assert [row.number for row in found.rows] == list(range(1, 13))
+
+
+def test_methods_are_in_the_order_of_their_gap_and_those_without_one_are_last():
+    (group,) = [g for g in table(rows=changed("suli", gap_to_retrain=None)).groups
+                if g.kind == "method"]  # fmt: skip
+    names = [row.row.method for row in group.rows]
+    assert names[0] == "neg_grad" and names[-1] == "suli"
+
+
+def test_the_order_of_the_aggregate_changes_nothing():
+    assert table(rows=aggregate()[::-1]) == table()
+
+
+def test_rows_of_other_boards_are_not_shown():
+    assert len(table(1).rows) == 7
+    assert [row.row.board for row in table(2).rows] == ["cifar10-resnet18.class-wise"] * 5
+
+
+def test_only_columns_that_somebody_filled_are_there():
+    assert "Gap to Retrain %" in titles(table(0)) and "Gap to Retrain %" not in titles(table(2))
+    assert "Test-forget %" not in titles(table(1)) and "Test %" in titles(table(1))
+
+
+def test_best_is_a_verified_method_and_ties_share_it():
+    found = best(table())
+    assert found["Forget %"] == ["suli", "su", "random_label"]
+    assert found["MIA accuracy"] == ["finetune"]
+    alone = best(table(rows=changed("finetune", state="claimed")))
+    assert alone["MIA accuracy"] == ["suli"], "a claim that nobody checked can't be best"
+
+
+def test_instance_wise_forget_is_best_where_it_is_as_retrain():
+    column = titles(table(1))["Forget %"]
+    assert column.ideal == "as Retrain" and best(table(1))["Forget %"] == ["finetune"]
+
+
+def test_a_column_in_which_a_control_is_as_good_as_the_best_method_is_marked():
+    found = table(1)
+    assert found.reached == {"bn_drift": ["Retain %", "Forget %"]}
+    assert titles(table(0))["Gap to Retrain %"].reached_by == ("logit_mask",)
+
+
+def test_a_refuted_control_marks_nothing_and_a_refuted_method_does_not_compete():
+    rows = changed("logit_mask", state="refuted")
+    assert "logit_mask" not in table(rows=rows).reached
+    rows = changed("finetune", state="refuted")
+    assert best(table(rows=rows))["Retain %"] == ["su@official"]
+
+
+def test_cost_is_not_marked_because_a_control_that_does_nothing_is_always_cheap():
+    cost = {"backward_passes": {"mean": 0.0, "std": 0.0, "n": 3}}
+    rows = changed("logit_mask", metrics=cost)
+    assert titles(table(rows=rows))["Backward passes"].reached_by == ()
+
+
+def test_without_a_verified_method_nothing_is_best_and_nothing_is_marked():
+    found = table(2)
+    assert found.reached == {} and not any(best(found).values())
+
+
+def test_the_paper_is_compared_with_the_papers_retrain():
+    paper = {**aggregate()[-1], "board": "digits.instance-wise", "reference_row": False}
+    retrain = {**paper, "method": "Retrain", "reference_row": True,
+               "metrics": {"forget_accuracy": {"mean": 0.85}}}  # fmt: skip
+    row = {**paper, "metrics": {"forget_accuracy": {"mean": 0.84}}}
+    found = table(1, rows=[*aggregate(), row, retrain])
+    (cell,) = [r.cells[1] for r in found.rows if r.row.method == "SULI"]
+    assert cell.key == pytest.approx(0.01)
+
+
+def test_a_figure_over_fewer_records_says_so():
+    row = aggregate()[7]
+    metrics = {**row["metrics"], "mia_accuracy": {"mean": 0.6, "std": 0.1, "n": 2}}
+    found = table(rows=changed("suli", metrics=metrics))
+    (cells,) = [row.cells for row in found.rows if row.row.method == "suli"]
+    assert [cell.n for cell in cells] == [None, None, None, None, 2, None, None]
+
+
+def test_without_retrain_nothing_is_as_retrain():
+    rows = [row for row in aggregate() if row["method"] != "retrain"]
+    assert best(table(1, rows=rows))["Forget %"] == []
+    assert "Forget %" not in table(1, rows=rows).reached["bn_drift"]
+
+
+@pytest.mark.parametrize(
+    "aim, better, worse",
+    [
+        (Aim("higher"), 0.9, 0.8),
+        (Aim("lower"), 0.1, 0.2),
+        (Aim("nearest", 0.5), 0.45, 0.6),
+        (Aim("nearest"), 0.71, 0.5),
+    ],
+)
+def test_an_aim_says_which_value_is_better(aim, better, worse):
+    assert aim.distance(better, 0.7) < aim.distance(worse, 0.7)

@@ -1,0 +1,47 @@
+"""Two CPU processes on the same global batch give the single-process result."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from repository import SUPPORT
+
+SCRIPT = SUPPORT / "two_processes.py"
+
+
+def states(tmp_path, processes, case):
+    path = tmp_path / f"{processes}.pt"
+    if processes == 1:
+        launcher = [sys.executable]
+    else:
+        launcher = [
+            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node",
+            str(processes),
+        ]  # fmt: skip
+    done = subprocess.run(
+        [*launcher, SCRIPT, case, path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["without_batch_norm", "frozen_batch_norm"])
+def test_two_processes_agree_with_one(tmp_path, case):
+    one, two = states(tmp_path, 1, case), states(tmp_path, 2, case)
+    assert one.keys() == two.keys()
+    for method in one:
+        assert one[method]["processes"] == 1 and two[method]["processes"] == 2
+        for key in ("stop_reason", "layers", "accuracies", "passes"):
+            assert one[method][key] == two[method][key], (method, key)
+        for name, value in one[method]["state"].items():
+            torch.testing.assert_close(
+                value, two[method]["state"][name], rtol=1e-3, atol=1e-5, msg=f"{method} {name}"
+            )
+
+
+@pytest.mark.slow
+def test_moving_buffers_stay_equal_on_all_processes(tmp_path):
+    # The script itself raises if the processes end with different states.
+    states(tmp_path, 2, "moving_buffers")

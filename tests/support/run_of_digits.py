@@ -1,0 +1,37 @@
+"""A small run of the benchmark `digits`, and copies of it whose records were altered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.benchmarks.digits import Digits
+from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.records.record import write_record
+from suli_plugin.plugins import registry
+
+METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
+
+
+def run_of_digits(folder: Path) -> Path:
+    """Both scopes under seed 0, with evidence."""
+    accelerator = Accelerator()
+    cells = plan(Digits(), registry(), methods=METHODS, seeds=[0], accelerator=accelerator)
+    outcome = run_grid(cells, Digits(), registry(), folder, accelerator)
+    assert not outcome.failed
+    return folder
+
+
+def altered(run: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a run whose class-wise SULI record was changed and given a digest that fits."""
+    shutil.copytree(run, folder)
+    (path,) = folder.rglob("class-3/suli/0-*.json")
+    record = json.loads(path.read_text())
+    change(record)
+    write_record(path, record)
+    return folder
