@@ -74,6 +74,9 @@ def register_commands(cli: click.Group) -> None:
 @click.option("--label-column", help="The same for labels.")
 @click.option("--id-column", help="Unique names of samples (default: SPLIT-ROW).")
 @click.option("--architecture", help="Of the original, where its files don't say it.")
+@click.option(
+    "--num-classes", type=click.IntRange(1), metavar="N", help="Outputs of the original, likewise."
+)
 @click.option("--mean", metavar="LIST", help="The original's, per channel, of pixels in [0, 1].")
 @click.option("--std", metavar="LIST", help="The same for the deviation.")
 @as_json
@@ -183,7 +186,7 @@ def _data_options(options: dict[str, Any]) -> DataOptions:
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """What was said about the original that its files do not say."""
-    found = {"architecture": options["architecture"]}
+    found = {name: options[name] for name in ("architecture", "num_classes")}
     for name in ("mean", "std"):
         found[name] = None if options[name] is None else _numbers(f"--{name}", options[name])
     return {name: value for name, value in found.items() if value is not None}
