@@ -8,6 +8,9 @@ from loopback_hub import hub  # isort: skip  # sets what the clients read at imp
 import pytest
 import torch
 from hypothesis import settings
+from seeds import seed_of
+
+from suli_plugin.randomness import seeded
 
 __all__ = ["hub"]
 # The first call of a torch operator is slow; a deadline would test the machine.
@@ -17,6 +20,28 @@ settings.load_profile("suli")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
+
+
+def pytest_configure(config):
+    # pytest-randomly sets the seed of a run; what is drawn from it is said here alone.
+    config.option.randomly_reset_seed = False
+
+
+@pytest.fixture(autouse=True)
+def seed_of_the_test(request):
+    """Every test draws from a seed of its own, whatever ran before it."""
+    with seeded(seed_of(request.config, request.node.nodeid), torch.device("cpu")):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """What tests share is drawn from a seed of its own too, whichever of them asks first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    name = f"{fixturedef.baseid}::{fixturedef.argname}::{getattr(request, 'param_index', 0)}"
+    with seeded(seed_of(request.config, name), torch.device("cpu")):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

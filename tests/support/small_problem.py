@@ -7,10 +7,18 @@ from torch import nn
 
 from benchmark_adapters.benchmarks.digits import digits_parts
 from suli_plugin import ForgetRequest
+from suli_plugin.randomness import seeded
+
+CPU = torch.device("cpu")
 
 
 def convnet(*, dropout=0.0, batch_norm=True, seed=0):
-    torch.manual_seed(seed)
+    """The untrained network of a seed; the caller's random numbers go on as before."""
+    with seeded(seed, CPU):
+        return _convnet(dropout, batch_norm)
+
+
+def _convnet(dropout, batch_norm):
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1, bias=False),
         nn.BatchNorm2d(8) if batch_norm else nn.Identity(),
@@ -32,17 +40,22 @@ def trained_convnet(**options):
     """A convnet that has learned the digits, cached; a fresh copy each time."""
     key = tuple(sorted(options.items()))
     if key not in _TRAINED:
-        model = convnet(**options)
-        images = digits_parts().train
-        batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        model.train()
-        for _ in range(60):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(batch.images), batch.labels).backward()
-            optimizer.step()
-        _TRAINED[key] = model.eval()
+        # Dropout draws: who asks first must not shift what comes out, nor what is drawn next.
+        with seeded(options.get("seed", 0), CPU):
+            _TRAINED[key] = _trained(convnet(**options))
     return copy.deepcopy(_TRAINED[key])
+
+
+def _trained(model):
+    images = digits_parts().train
+    batch = images.batch(torch.arange(len(images)), CPU)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    model.train()
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(batch.images), batch.labels).backward()
+        optimizer.step()
+    return model.eval()
 
 
 def request(scope, *, count=70, label=3):
@@ -74,5 +87,5 @@ def request_of_two_classes():
 
 def tensors(images):
     """All images, normalised, and labels of a set."""
-    batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
+    batch = images.batch(torch.arange(len(images)), CPU)
     return batch.images, batch.labels

@@ -25,13 +25,17 @@ def all_convolutional(bias=True):
     )  # fmt: skip
 
 
-HEADS = [convnet(batch_norm=False), all_convolutional(), all_convolutional(bias=False)]
+HEADS = {
+    "linear": lambda: convnet(batch_norm=False),
+    "convolution": all_convolutional,
+    "no bias": lambda: all_convolutional(bias=False),
+}
 
 
-@pytest.mark.parametrize("model", HEADS, ids=["linear", "convolution", "no bias"])
-def test_the_output_is_wider_in_training_only_and_dropping_it_leaves_the_logits(model):
+@pytest.mark.parametrize("head", HEADS)
+def test_the_output_is_wider_in_training_only_and_dropping_it_leaves_the_logits(head):
     images, _ = tensors(request("class-wise").forget)
-    model.eval()
+    model = HEADS[head]().eval()
     before, layer = model(images), output_layer(model, 10)
     with one_output_more(model, 10, generator()):
         assert torch.equal(model(images), before)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from small_problem import request, trained_convnet
 from torch import nn
 from torch.utils.data import (
     DataLoader,
@@ -12,7 +13,6 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from benchmark_adapters.benchmarks.digits import digits_parts
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     clone_on_path,
@@ -24,7 +24,7 @@ from benchmark_adapters.harnesses.translation import (
     unlearn_in_place,
     untrained_copy,
 )
-from suli_plugin import SU, ForgetRequest
+from suli_plugin import SU
 from suli_plugin.images import as_image_set
 
 PAIRS = TensorDataset(torch.arange(12.0).view(12, 1, 1, 1), torch.arange(12))
@@ -95,21 +95,20 @@ def test_harnesses_see_every_method_of_ours():
 
 
 def test_the_harness_keeps_its_model_object_and_its_parameters():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    # An original that knows the class: SU stops before its first step where nothing is to forget.
+    model, asked = trained_convnet(), request("class-wise")
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    before = model[1].weight.detach().clone()
-    request = ForgetRequest(forget=digits_parts().train.subset(range(20)), forget_classes=(3,))
-    unlearn_in_place("su", model, request, accelerator=accelerator_on("cpu"), seed=0)
-    assert not torch.equal(model[1].weight, before)
-    assert optimizer.param_groups[0]["params"][0] is model[1].weight
+    before = model[-1].weight.detach().clone()
+    unlearn_in_place("su", model, asked, accelerator=accelerator_on("cpu"), seed=0)
+    assert not torch.equal(model[-1].weight, before)
+    assert optimizer.param_groups[0]["params"][-2] is model[-1].weight
 
 
 def test_a_result_of_another_architecture_is_said(monkeypatch):
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    request = ForgetRequest(forget=digits_parts().train.subset(range(20)), forget_classes=(3,))
+    model, asked = trained_convnet(), request("class-wise")
     monkeypatch.setattr(SU, "unlearn", lambda self, model, session: nn.Linear(1, 1))
     with pytest.raises(ValueError, match="su returned a model of another architecture"):
-        unlearn_in_place("su", model, request, accelerator=accelerator_on("cpu"), seed=0)
+        unlearn_in_place("su", model, asked, accelerator=accelerator_on("cpu"), seed=0)
 
 
 def test_an_untrained_copy_leaves_the_model_alone():

@@ -14,8 +14,6 @@ from benchmark_adapters.report.radar import efficiency, objectives
 from benchmark_adapters.report.run_folder import RunFolder, Scenario, Stored
 from benchmark_adapters.report.tsne import together
 
-torch.manual_seed(0)
-
 
 def record(method="suli", scope="class-wise", control=False, seconds=1.0, **metrics):
     scores = {
