@@ -1,0 +1,82 @@
+"""Whether method, data and original fit each other, before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from benchmark_adapters.deletion.data import DeletionData
+from benchmark_adapters.originals.load import LoadedOriginal
+from suli_plugin.unlearner import RESOURCES, Resource, Scope, Unlearner
+
+_REMEDIES: Mapping[Resource, str] = {
+    "retain": "pass --retain SPLIT",
+    "reference": "pass --reference SPLIT, labelled data that was never trained on",
+}
+
+
+def check_method(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
+    """Raise ValueError if the method does not serve the scope, or needs what is not there."""
+    _check_scope(unlearner, scope)
+    _check_resources(unlearner, scope, data)
+
+
+def check_data(original: LoadedOriginal, data: DeletionData) -> None:
+    """Raise ValueError if images or classes are not those that the original takes."""
+    _check_images(original, data)
+    _check_classes(original, data)
+
+
+def _check_scope(unlearner: Unlearner, scope: Scope) -> None:
+    if scope not in unlearner.needs:
+        asked = {"class-wise": "--forget-class", "instance-wise": "--forget-ids"}[scope]
+        raise ValueError(
+            f"{unlearner.name} supports {' and '.join(unlearner.needs)} unlearning, and "
+            f"{asked} asks for {scope}; `suli methods` shows what each supports"
+        )
+
+
+def _check_resources(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
+    for name in RESOURCES:
+        there = name == "fresh_model" or name in data.images
+        if name in unlearner.resources(scope) and not there:
+            remedy = _REMEDIES.get(name, "which this command can't give; choose another method")
+            raise ValueError(f"{unlearner.name} needs {name!r} for {scope} unlearning: {remedy}")
+
+
+def _check_images(original: LoadedOriginal, data: DeletionData) -> None:
+    """Channels and size of the images, so that a misfit is said in the user's words."""
+    first = data.forget.pixels(torch.tensor([0]), torch.device("cpu"))[0][0]
+    channels, height, width = first.shape
+    config = original.config
+    if channels != len(config.mean):
+        raise ValueError(
+            f"the images of {data.base.source} have {channels} channel{'s' * (channels > 1)}, and "
+            f"{original.source} takes {len(config.mean)}"
+        )
+    if config.input_size is not None and (height, width) != config.input_size[1:]:
+        wanted = config.input_size
+        resize = f"; pass --image-size {wanted[1]}" if wanted[1] == wanted[2] else ""
+        raise ValueError(
+            f"the images are {width}x{height}, and {original.source} takes "
+            f"{wanted[2]}x{wanted[1]}{resize}"
+        )
+
+
+def _check_classes(original: LoadedOriginal, data: DeletionData) -> None:
+    there, known = data.base.class_names, original.config.classes
+    outputs = original.config.num_classes
+    if there and len(there) != outputs:
+        raise ValueError(
+            f"{data.base.source} has {len(there)} classes, and {original.source} has {outputs} "
+            f"outputs: they do not belong together"
+        )
+    if known and there and known != there and set(known) == set(there):
+        label = next(number for number in range(outputs) if known[number] != there[number])
+        raise ValueError(
+            f"{data.base.source} and {original.source} have the same classes in different "
+            f"orders: label {label} is {there[label]!r} there and {known[label]!r} here"
+        )
+    if len(data.forget_classes) >= outputs:
+        raise ValueError("every class is forgotten: nothing would be left to predict")

@@ -1,0 +1,103 @@
+"""What the command line of `suli unlearn` says: checked, and made a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmark_adapters.command_line.one_line_errors import one_line_errors
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from benchmark_adapters.deletion.options import DataOptions
+    from benchmark_adapters.deletion.request import DeletionRequest
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """What can be known to be wrong before anything is read."""
+    from benchmark_adapters.deletion.publish import check_repository
+    from benchmark_adapters.originals.checkpoints import check_target
+    from suli_plugin.plugins import registry
+
+    check_target(options["output"], force=options["force"])
+    if options["repository"] is not None:
+        check_repository(options["repository"])
+    elif options["create_pr"] or options["private"]:
+        raise ValueError("--create-pr and --private are for --push org/name")
+    if options["classes"] and options["forget_ids"]:
+        raise ValueError("say what to forget, in one way: --forget-class or --forget-ids")
+    cls = registry().unlearner(options["method"].partition("@")[0], "class-wise")
+    for scope in cls.needs:
+        # Names, fields and values; which scope it is may only be known from the data.
+        registry().unlearner(options["method"], scope, _settings(options["changes"]))
+
+
+def request_of(
+    options: dict[str, Any], accelerator: Accelerator
+) -> tuple[DeletionRequest, DataOptions]:
+    """The request, with original and data loaded, and what was said about the data."""
+    from benchmark_adapters.command_line.main_process import main_first
+    from benchmark_adapters.deletion.data import load_deletion_data
+    from benchmark_adapters.deletion.request import make_request
+    from benchmark_adapters.originals.load import load_original
+    from suli_plugin.plugins import registry
+
+    data_options, given = _data_options(options), given_of(options)
+    with one_line_errors(failed=True):
+        original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
+    data = load_deletion_data(
+        data_options, mean=original.config.mean, std=original.config.std, accelerator=accelerator
+    )
+    request = make_request(
+        original,
+        data,
+        options["method"],
+        _settings(options["changes"]),
+        registry(),
+        seed=options["seed"],
+    )
+    return request, data_options
+
+
+def _data_options(options: dict[str, Any]) -> DataOptions:
+    from benchmark_adapters.deletion.options import DataOptions
+    from benchmark_adapters.splits.command import read_ids
+
+    ids = () if options["forget_ids"] is None else tuple(read_ids(options["forget_ids"]))
+    same = (
+        *("dataset", "train_split", "retain", "reference", "test", "config"),
+        *("image_column", "label_column", "id_column", "image_size"),
+    )
+    return DataOptions(
+        forget_classes=tuple(options["classes"]),
+        forget_ids=ids,
+        **{name: options[name] for name in same},
+    )
+
+
+def given_of(options: dict[str, Any]) -> dict[str, Any]:
+    """What was said about the original that its files do not say."""
+    found = {name: options[name] for name in ("architecture", "num_classes")}
+    for name in ("mean", "std"):
+        found[name] = None if options[name] is None else _numbers(f"--{name}", options[name])
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} takes numbers such as 0.49,0.48,0.45, got {text!r}") from None
+
+
+def _settings(changes: Sequence[str]) -> dict[str, Any]:
+    from benchmark_adapters.grid.options import json_or_text
+
+    settings = {}
+    for change in changes:
+        field, equals, value = change.partition("=")
+        if not (field and equals):
+            raise ValueError(f"--set takes FIELD=VALUE, got {change!r}")
+        settings[field] = json_or_text(value)
+    return settings
