@@ -10,7 +10,8 @@ from torch import nn
 
 from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.benchmarks.augmentation import crop_and_flip
-from benchmark_adapters.benchmarks.real_images import Images, RealImages
+from benchmark_adapters.benchmarks.parts import Images
+from benchmark_adapters.benchmarks.real_images import RealImages
 from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.decoded_images import image_set
 

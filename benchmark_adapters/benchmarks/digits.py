@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.parts import Parts
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.images import ImageSet
@@ -24,15 +25,6 @@ from suli_plugin.unlearner import ForgetRequest
 RECIPE = Retrain(epochs=20, batch_size=64, lr=0.1)
 # Far from the run seeds, so that Original and Retrain never share an initialisation.
 ORIGINAL_SEED = 1_000
-
-
-@dataclass(frozen=True)
-class Parts:
-    """train (the original sees all of it), reference and test; stratified and disjoint."""
-
-    train: ImageSet
-    reference: ImageSet
-    test: ImageSet
 
 
 @dataclass(frozen=True, kw_only=True)

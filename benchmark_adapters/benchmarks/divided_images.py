@@ -11,7 +11,8 @@ from torch import Tensor
 
 from benchmark_adapters.benchmarks.augmentation import crop_and_flip
 from benchmark_adapters.benchmarks.content_division import divided
-from benchmark_adapters.benchmarks.real_images import Images, RealImages
+from benchmark_adapters.benchmarks.parts import Images
+from benchmark_adapters.benchmarks.real_images import RealImages
 from benchmark_adapters.hub.access import HubError
 from benchmark_adapters.images.base_data import ImageData
 from benchmark_adapters.images.chosen_images import ChosenImages, chosen

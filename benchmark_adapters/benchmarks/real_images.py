@@ -8,14 +8,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from textwrap import wrap
 from typing import Any, ClassVar, Literal
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.parts import Images, class_lines, held_out
 from benchmark_adapters.benchmarks.trained_originals import trained_original
 from benchmark_adapters.originals.load import LoadedOriginal, load_original
 from benchmark_adapters.originals.weight_files import first_few
@@ -46,19 +46,6 @@ METHODS = (
     "bn_drift",
     "logit_mask",
 )
-
-
-@dataclass(frozen=True)
-class Images:
-    """Training and test images, normalised as the original takes them; disjoint.
-
-    class_names: by label. notes: lines on what was read and what was left out, for a person.
-    """
-
-    train: ImageSet
-    test: ImageSet
-    class_names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +86,7 @@ class RealImages(Benchmark):
             f"{self.name}: {len(parts.train):,} training, {len(parts.reference):,} reference and "
             f"{len(parts.test):,} test images of {len(names)} classes in {self.data}",
             *loaded.notes,
-            *_class_lines(parts, names),
+            *class_lines(parts, names),
         )
 
     def number_of_classes(self) -> int:
@@ -114,7 +101,8 @@ class RealImages(Benchmark):
     def case(self, scenario: str, seed: int) -> Case:
         """See `Benchmark.case`."""
         loaded = _loaded(self)
-        train, held_out = loaded.parts.train, loaded.parts
+        parts = loaded.parts
+        train = parts.train
         mask = forget_mask(train.labels, scenario, seed)
         retain = train.subset(torch.where(~mask)[0]).of_kind("retain")
         forget = train.subset(torch.where(mask)[0]).of_kind("forget")
@@ -124,8 +112,8 @@ class RealImages(Benchmark):
             original=loaded.original,
             forget=forget,
             retain=retain,
-            reference=held_out.reference,
-            test=held_out.test,
+            reference=parts.reference,
+            test=parts.test,
             fresh_model=loaded.fresh_model,
             forget_classes=forget_classes(scenario),
             retain_sample=self._sample(retain, seed),
@@ -137,15 +125,6 @@ class RealImages(Benchmark):
             return None
         everything = torch.arange(len(retain))
         return retain.subset(stratified_draw(everything, retain.labels, self.retain_scored, seed))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """train, without what is held out of it; reference and test, never trained on; disjoint."""
-
-    train: ImageSet
-    reference: ImageSet
-    test: ImageSet
 
 
 class _Loaded:
@@ -167,7 +146,7 @@ class _Loaded:
         if self.published is not None:
             _check_classes(self.published, images.class_names, benchmark.data)
         drawn_from: Literal["train", "test"] = "test" if self.published else "train"
-        self.parts = _held_out(images, drawn_from, benchmark.reference_fraction)
+        self.parts = held_out(images, drawn_from, benchmark.reference_fraction)
 
     @cached_property
     def key(self) -> str:
@@ -242,35 +221,3 @@ def _check_classes(published: LoadedOriginal, names: tuple[str, ...], data: str)
                 f"output {label} of the original {published.source} is {name!r}, which is class "
                 f"{names.index(name)} of {data}: give an original of the same order of classes"
             )
-
-
-def _class_lines(parts: Parts, names: tuple[str, ...]) -> list[str]:
-    train, test = (
-        images.labels.bincount(minlength=len(names)).tolist()
-        for images in (parts.train, parts.test)
-    )
-    # No-break spaces, which wrapping leaves alone: a class stays on one line.
-    each = (
-        f"class-{label}\xa0=\xa0{name}\xa0({train[label]:,}\xa0+\xa0{test[label]:,})"
-        for label, name in enumerate(names)
-    )
-    text = f"classes (training + test images): {', '.join(each)}"
-    lines = wrap(text, 100, break_on_hyphens=False, break_long_words=False)
-    return [line.replace("\xa0", " ") for line in lines]
-
-
-def _held_out(images: Images, drawn_from: Literal["train", "test"], fraction: float) -> Parts:
-    pools = {"train": images.train, "test": images.test}
-    pool = pools[drawn_from]
-    size = max(1, round(fraction * len(images.train)))
-    drawn = stratified_draw(torch.arange(len(pool)), pool.labels, size, seed=0)
-    pools[drawn_from] = pool.subset(_others(drawn, len(pool)))
-    reference = pool.subset(drawn).of_kind("reference")
-    reference.augment = None
-    return Parts(pools["train"], reference, pools["test"].of_kind("reference"))
-
-
-def _others(drawn: Tensor, total: int) -> Tensor:
-    left = torch.ones(total, dtype=torch.bool)
-    left[drawn] = False
-    return torch.where(left)[0]

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.grid import Cell
+    from benchmark_adapters.grid.plan import Cell
 
 
 class CellProgress:

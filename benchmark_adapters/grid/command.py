@@ -27,7 +27,7 @@ from benchmark_adapters.grid.options import (
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.grid import Outcome
+    from benchmark_adapters.grid.run import Outcome
     from suli_plugin.benchmark import Benchmark
 
 
@@ -88,7 +88,8 @@ def run_benchmark(
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
     """
-    from benchmark_adapters.grid.grid import plan, run_grid
+    from benchmark_adapters.grid.plan import plan
+    from benchmark_adapters.grid.run import run_grid
     from suli_plugin.plugins import registry
 
     check_writable(output)

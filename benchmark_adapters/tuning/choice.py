@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmark_adapters.grid.grid import Cell
+from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.records.provenance import command, git_commit, hardware, versions
 from benchmark_adapters.records.record import write_atomically
 from benchmark_adapters.tuning.run import Tuning

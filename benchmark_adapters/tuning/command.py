@@ -27,7 +27,7 @@ from benchmark_adapters.grid.options import (
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.grid import Outcome
+    from benchmark_adapters.grid.run import Outcome
     from benchmark_adapters.tuning.choice import TunedMethod
 
 
@@ -80,7 +80,8 @@ def tune(
     suli bench tune digits --methods suli,su --trials 10
     suli bench tune digits --methods suli@official --scenarios class-3,class-7 --seeds 0,1
     """
-    from benchmark_adapters.grid.grid import plan, run_grid
+    from benchmark_adapters.grid.plan import plan
+    from benchmark_adapters.grid.run import run_grid
     from benchmark_adapters.tuning.choice import read_choices, tuned_methods, write_choices
     from benchmark_adapters.tuning.run import TrialRuns, Tuning, trial_cells, tunable
     from suli_plugin.plugins import registry

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from accelerate import Accelerator
 from torch import nn
 
-from benchmark_adapters.grid.grid import Cell
+from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.metrics.scoring import score
 from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.records.record import canonical

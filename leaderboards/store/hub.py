@@ -5,8 +5,7 @@ comments, and go to the main branch when the pull request is merged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,73 +14,20 @@ from benchmark_adapters.command_line.without_tokens import Token
 from benchmark_adapters.hub.access import HubError, HubSource, clearly
 from benchmark_adapters.hub.files import HubFiles, hub_files
 from benchmark_adapters.hub.push import broken_uploads, pushed
-from benchmark_adapters.records.record import canonical
-from leaderboards.claims.submission import EVIDENCE, FOLDER, Submission
+from leaderboards.claims.submission import EVIDENCE, Submission
 from leaderboards.claims.verdict import Verdict
 from leaderboards.store.aggregate import verdicts_of
-from leaderboards.store.files import MergedFiles, PendingFiles, StoreFiles
+from leaderboards.store.files import PendingFiles
+from leaderboards.store.pull_requests import (
+    Proposed,
+    PullRequest,
+    description,
+    title,
+)
 from leaderboards.store.tables import aggregate_files
 
 _KIND = "dataset"
 _ATTEMPTS = 8
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """A pull request. changed: False if the very same submissions were there already.
-
-    pull_request: its number; None where they are on the main branch.
-    """
-
-    repository: str
-    url: str
-    pull_request: int | None
-    changed: bool
-
-
-@dataclass(frozen=True)
-class PullRequest:
-    """An open pull request as it is now.
-
-    head, base: its files, and those it was made from. main: those of the main branch now.
-    """
-
-    number: int
-    author: str
-    status: str
-    head: HubFiles
-    base: HubFiles
-    main: HubFiles
-
-    @property
-    def files(self) -> StoreFiles:
-        """The store as it will be after the merge."""
-        return MergedFiles(frozenset(self.changed), self.head, self.main)
-
-    @property
-    def submissions(self) -> list[str]:
-        """The ids of the submissions that it adds or changes."""
-        return sorted(
-            path.removeprefix(f"{FOLDER}/").removesuffix(".json")
-            for path in self.changed
-            if path.startswith(f"{FOLDER}/") and path in self.head.names
-        )
-
-    @property
-    def changed(self) -> list[str]:
-        """The paths that it adds, changes or removes."""
-        return changed_paths(self.base, self.head)
-
-    def reasons_against(self) -> list[str]:
-        """Which paths are not its author's to change."""
-        own = self.submissions
-        allowed = {f"{FOLDER}/{each}.json" for each in own}
-        folders = tuple(f"{EVIDENCE}/{each}/" for each in own)
-        return [
-            f"it changes {path!a:.120}, which is no part of a submission of its own"
-            for path in self.changed
-            if path not in allowed and not path.startswith(folders)
-        ] or ([] if own else ["it holds no submission"])
 
 
 class HubStore:
@@ -114,7 +60,7 @@ class HubStore:
         """
 
         def attempt() -> Proposed:
-            pull = self._own_pull(_title(submissions[0], self.me))
+            pull = self._own_pull(title(submissions[0], self.me))
             revision = "main" if pull is None else f"refs/pr/{pull.num}"
             operations = self._operations(self.files(revision), submissions, files)
             page = f"{self.api.endpoint}/datasets/{self.repository}"
@@ -127,8 +73,8 @@ class HubStore:
                     operations,
                     repo_type=_KIND,
                     revision=None if pull is None else revision,
-                    commit_message=_title(submissions[0], self.me),
-                    commit_description=_description(submissions),
+                    commit_message=title(submissions[0], self.me),
+                    commit_description=description(submissions),
                     create_pr=pull is None,
                 )
             if pull is not None:
@@ -270,23 +216,6 @@ class HubStore:
 
     def _ask(self, work: Callable[[], Any], *, once: bool = False) -> Any:
         return clearly(self.repository, work, token=self.token, once=once)
-
-
-def changed_paths(before: HubFiles, after: HubFiles) -> list[str]:
-    """The paths whose bytes differ between two revisions, or that only one has."""
-    paths = before.names | after.names
-    return sorted(path for path in paths if before.hashes.get(path) != after.hashes.get(path))
-
-
-def _title(submission: Submission, submitter: str) -> str:
-    """The same for all that one submits to a board, so that the pull request is found again."""
-    key = hashlib.sha256(canonical([submission.board, submitter]).encode()).hexdigest()
-    return f"Submission to {submission.board} [{key[:12]}]"
-
-
-def _description(submissions: Iterable[Submission]) -> str:
-    named = "\n".join(f"- {each.method}: `{each.id}`" for each in submissions)
-    return f"{named}\n\nCheck it with `suli leaderboard verify`."
 
 
 def _with_verdicts(

@@ -15,7 +15,8 @@ from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
     from leaderboards.claims.submission import Checkpoints
-    from leaderboards.store.hub import HubStore, Proposed
+    from leaderboards.store.hub import HubStore
+    from leaderboards.store.pull_requests import Proposed
     from leaderboards.submission.submitting import Prepared
 
 

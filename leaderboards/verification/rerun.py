@@ -11,7 +11,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark_adapters.grid.grid import Cell, plan, run_grid
+from benchmark_adapters.grid.plan import Cell, plan
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.grid.scored_case import RETRAIN
 from benchmark_adapters.records.evidence import LOGITS_SUFFIX
 from benchmark_adapters.records.provenance import hardware, versions

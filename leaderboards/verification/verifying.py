@@ -19,8 +19,9 @@ from leaderboards.store.aggregate import stored_submissions, verdicts_of
 from leaderboards.store.evidence import StoreEvidence
 from leaderboards.store.files import StoreFiles
 from leaderboards.store.folder import put_verdict
-from leaderboards.store.hub import HubStore, PullRequest
+from leaderboards.store.hub import HubStore
 from leaderboards.store.place import acting_as, hub_store, store_files
+from leaderboards.store.pull_requests import PullRequest
 from leaderboards.untrusted.strict_json import JSON_LIMIT
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.levels import Verifier

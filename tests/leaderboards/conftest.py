@@ -8,7 +8,8 @@ from accelerate import Accelerator
 from altered_store import REGISTRY, Store
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from leaderboards.board.board import load_board, write_board
 from leaderboards.board.measure import measured
 from leaderboards.store.folder import put_submissions

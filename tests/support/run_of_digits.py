@@ -11,7 +11,8 @@ from typing import Any
 from accelerate import Accelerator
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import write_record
 from suli_plugin.plugins import registry
 

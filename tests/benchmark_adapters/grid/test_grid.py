@@ -14,10 +14,11 @@ from accelerate import Accelerator
 from ctrl_c import with_ctrl_c
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid import grid
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import read_record
 from suli_plugin import Unlearner
+from suli_plugin.benchmark import scope_of
 from suli_plugin.plugins import Origin, load_plugins
 
 CHEAP = ["original", "logit_mask", "bn_drift"]
@@ -224,4 +225,4 @@ def test_records_do_not_depend_on_where_they_are_written(tmp_path, monkeypatch):
     assert str(tmp_path) not in json.dumps(record) and os.environ.get(
         "HOME", "?"
     ) not in json.dumps({key: value for key, value in record.items() if key != "command"})
-    assert grid.scope_of("class-3") == record["scope"]
+    assert scope_of("class-3") == record["scope"]

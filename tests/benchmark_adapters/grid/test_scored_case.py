@@ -10,7 +10,8 @@ from accelerate import Accelerator
 from digits_as_images import suli
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.grid.scored_case import find_retrained
 from benchmark_adapters.metrics.accuracy import accuracies
 from benchmark_adapters.records.evidence import load_unlearned, read_logits

@@ -12,7 +12,8 @@ from untouchable_images import Untouchable
 
 from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import read_record
 from benchmark_adapters.tuning.choice import read_choices, tuned_methods, write_choices
 from benchmark_adapters.tuning.run import TrialRuns, Tuning, trial_cells, tunable

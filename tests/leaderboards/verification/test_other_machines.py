@@ -8,7 +8,8 @@ import torch
 from altered_store import REGISTRY, Store
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from leaderboards.claims.verdict import Refused
 from leaderboards.keeping.noise import with_noise
 from leaderboards.store.folder import put_submissions

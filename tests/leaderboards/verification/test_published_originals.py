@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from digits_as_images import digits_folder
 
 from benchmark_adapters.benchmarks.cifar10 import Cifar10ResNet20
-from benchmark_adapters.grid.grid import plan, run_grid
+from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.run import run_grid
 from leaderboards.command import leaderboard
 
 

@@ -1,0 +1,130 @@
+"""The plan of a grid: scenarios x methods x seeds, each a cell with all that decides its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.records.run_record import cell_key
+from suli_plugin.benchmark import Benchmark, scope_of
+from suli_plugin.plugins import Registry
+from suli_plugin.unlearner import Unlearner
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one scenario under one seed.
+
+    key: a hash of all that decides its result. case: one of the original and the data.
+    """
+
+    benchmark: str
+    scenario: str
+    label: str
+    unlearner: Unlearner
+    seed: int
+    key: str
+    case: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario} {self.label} seed {self.seed}"
+
+    def path(self, folder: Path) -> Path:
+        """Where its record is; settings that differ have files that differ."""
+        return (
+            folder
+            / self.benchmark
+            / self.scenario
+            / self.label
+            / f"{self.seed}-{self.key[:12]}.json"
+        )
+
+
+def plan(
+    benchmark: Benchmark,
+    registry: Registry,
+    *,
+    scenarios: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    seeds: Sequence[int] = (0, 1, 2),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    accelerator: Accelerator,
+) -> list[Cell]:
+    """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
+
+    changes: hyper-parameters by label, over the benchmark's settings. A glob leaves out methods
+    that do not support a scenario's scope; naming one that does not raises ValueError, as does
+    any unknown name.
+    """
+    changes = changes or {}
+    chosen = _scenarios(benchmark, scenarios)
+    labels = _labels(benchmark, registry, methods)
+    for label in changes:
+        if label not in labels:
+            raise ValueError(f"a value is set for {label!r}, which does not run; methods: {labels}")
+    cells = []
+    for scenario in chosen:
+        scope = scope_of(scenario)
+        for label in labels:
+            if scope not in registry.unlearner(label, scope).needs:
+                if label in methods and len(chosen) == 1:
+                    raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
+                continue
+            settings = {**benchmark.settings.get(label, {}), **changes.get(label, {})}
+            unlearner = registry.unlearner(label, scope, settings)
+            cells += [
+                _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)
+                for seed in seeds
+            ]
+    return cells
+
+
+def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns or benchmark.default_scenarios:
+        names = [name for name in benchmark.scenarios() if fnmatchcase(name, pattern)]
+        if not names:
+            scope_of(pattern)
+            names = [pattern]
+        found.update(dict.fromkeys(names))
+    return list(found)
+
+
+def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -> list[str]:
+    known = registry.labels()
+    found: dict[str, None] = {}
+    for pattern in patterns or benchmark.methods:
+        matching = [label for label in known if fnmatchcase(label, pattern)]
+        if not matching:
+            # For its message, which names the known ones.
+            registry.unlearner(pattern, "class-wise")
+        found.update(dict.fromkeys(matching))
+    return list(found)
+
+
+def _cell(
+    benchmark: Benchmark,
+    registry: Registry,
+    scenario: str,
+    label: str,
+    unlearner: Unlearner,
+    seed: int,
+    accelerator: Accelerator,
+) -> Cell:
+    case = benchmark.fingerprint(scenario, seed)
+    key = cell_key(
+        unlearner,
+        registry.origins[unlearner.name],
+        accelerator,
+        benchmark=benchmark.name,
+        scenario=scenario,
+        label=label,
+        seed=seed,
+        case=case,
+    )
+    return Cell(benchmark.name, scenario, label, unlearner, seed, key, case)

@@ -1,0 +1,164 @@
+"""Run the cells of a grid, one after the other and resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.grid.plan import Cell
+from benchmark_adapters.grid.scored_case import (
+    RETRAIN,
+    ScoredCase,
+    StoredRetrained,
+    find_retrained,
+)
+from benchmark_adapters.records.evidence import evidence_path, write_evidence
+from benchmark_adapters.records.record import read_record, write_record
+from benchmark_adapters.records.run_record import run_record
+from suli_plugin.benchmark import Benchmark
+from suli_plugin.plugins import Registry
+from suli_plugin.runner import run
+
+
+@dataclass
+class Outcome:
+    """Records in the grid's order, paths beside them, and the cells that failed, with reasons."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    reused: int = 0
+    failed: list[tuple[Cell, str]] = field(default_factory=list)
+
+
+def run_grid(
+    cells: Sequence[Cell],
+    benchmark: Benchmark,
+    registry: Registry,
+    folder: Path,
+    accelerator: Accelerator,
+    *,
+    progress: Callable[[Cell], None] = lambda cell: None,
+    evidence: bool = True,
+    run_cell: Callable[[Cell], dict[str, Any]] | None = None,
+) -> Outcome:
+    """Run the cells that have no whole record yet; the main process writes.
+
+    Retrain comes first in each case, so that the others are compared with it; those of an earlier
+    run are compared with a Retrain that came later by their kept logits. A cell that raises is
+    named in the outcome and the others are run. progress: called before each cell. evidence:
+    keep weights and logits beside each record. run_cell: makes a cell's record, for whoever
+    measures something else than the whole panel.
+    """
+    made = _Made(benchmark, registry, folder, accelerator, evidence, run_cell)
+    outcome, done = Outcome(), dict[Cell, dict[str, Any]]()
+    # Cells of one case follow one another, so that each case is made once.
+    for group in _by_case(cells):
+        made.scored = None
+        for cell in group:
+            progress(cell)
+            try:
+                done[cell], reused = made.record(cell)
+            except Exception as error:
+                # A stranger's method may raise anything; the rest of the grid goes on.
+                outcome.failed.append((cell, f"{type(error).__name__}: {error}"))
+            else:
+                outcome.reused += reused
+    outcome.records = [done[cell] for cell in cells if cell in done]
+    outcome.paths = [cell.path(folder) for cell in cells if cell in done]
+    return outcome
+
+
+@dataclass
+class _Made:
+    """Makes the records of one case's cells after another's; `scored` is that of the current."""
+
+    benchmark: Benchmark
+    registry: Registry
+    folder: Path
+    accelerator: Accelerator
+    evidence: bool
+    run_cell: Callable[[Cell], dict[str, Any]] | None
+    scored: ScoredCase | None = None
+
+    def record(self, cell: Cell) -> tuple[dict[str, Any], bool]:
+        """A cell's record, and whether the method did not have to run for it."""
+        case = (cell.benchmark, cell.scenario, cell.seed, cell.case)
+        retrained = find_retrained(self.folder, *case)
+        there = _reusable(cell, self.folder)
+        if there is not None and _rightly_compared(cell, there, retrained):
+            return there, True
+        made, reused = self._new(cell, there, retrained)
+        if self.accelerator.is_main_process:
+            write_record(cell.path(self.folder), made)
+            made = read_record(cell.path(self.folder))
+        return made, reused
+
+    def _new(
+        self, cell: Cell, there: Mapping[str, Any] | None, retrained: StoredRetrained | None
+    ) -> tuple[dict[str, Any], bool]:
+        if self.run_cell is not None:
+            return self.run_cell(cell), False
+        scored = self._scored(cell)
+        scored.compare_with(retrained)
+        logits = evidence_path(cell.path(self.folder), there, "logits") if there else None
+        if there and logits:
+            return scored.compare_again(there, logits), True
+        path = cell.path(self.folder) if self.evidence else None
+        return _run_cell(cell, scored, self.registry, path), False
+
+    def _scored(self, cell: Cell) -> ScoredCase:
+        if self.scored is None:
+            self.scored = ScoredCase(self.benchmark, cell.scenario, cell.seed, self.accelerator)
+        return self.scored
+
+
+def _by_case(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    groups: dict[tuple[str, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.scenario, cell.seed), []).append(cell)
+    for group in groups.values():
+        yield sorted(group, key=lambda cell: cell.label != RETRAIN)
+
+
+def _reusable(cell: Cell, folder: Path) -> dict[str, Any] | None:
+    """The cell's record if it is there, whole, and of this very cell."""
+    try:
+        record = read_record(cell.path(folder))
+    except ValueError:
+        return None
+    return record if record["cell"] == cell.key else None
+
+
+def _rightly_compared(
+    cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
+) -> bool:
+    if retrained is None or cell.label == RETRAIN:
+        return True
+    return bool(record["compared_with"] == retrained.hash)
+
+
+def _run_cell(
+    cell: Cell, scored: ScoredCase, registry: Registry, path: Path | None
+) -> dict[str, Any]:
+    """path: of the record that evidence is to lie beside, None for none."""
+    case, accelerator = scored.case, scored.accelerator
+    unlearned = run(
+        cell.unlearner, case.original, case.request, accelerator=accelerator, seed=cell.seed
+    )
+    measured = scored.measure(unlearned.model, cell.case, is_retrained=cell.label == RETRAIN)
+    if path is not None and accelerator.is_main_process:
+        kept = write_evidence(path.with_suffix(""), unlearned.model, scored.logits)
+        measured = replace(measured, evidence=kept)
+    return run_record(
+        unlearned,
+        registry.origins[cell.unlearner.name],
+        benchmark=cell.benchmark,
+        scenario=cell.scenario,
+        label=cell.label,
+        cell=cell.key,
+        measured=measured,
+    )
