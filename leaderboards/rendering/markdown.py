@@ -36,9 +36,9 @@ def code(text: str, limit: int = 60) -> str:
 def _table(table: BoardTable) -> str:
     titles = ["Method", "Checked", *(_title(column) for column in table.columns), "n"]
     ruler = [":--", ":--", *("--:" for _ in titles[2:])]
-    lines = [_line(titles), _line(ruler)]
+    lines = [table_line(titles), table_line(ruler)]
     for group in table.groups:
-        lines.append(_line([f"*{group.title}*", *("" for _ in titles[1:])]))
+        lines.append(table_line([f"*{group.title}*", *("" for _ in titles[1:])]))
         lines += [_row(row, group) for row in group.rows]
     return "\n".join(lines)
 
@@ -51,7 +51,7 @@ def _row(shown: TableRow, group: Group) -> str:
         for text, cell in zip(cells, shown.cells, strict=True)
     ]
     number = "–" if row.n is None else str(row.n)
-    return _line([code(row.method), STATES[row.state], *counted, number])
+    return table_line([code(row.method), STATES[row.state], *counted, number])
 
 
 def _title(column: Column) -> str:
@@ -72,7 +72,8 @@ def _notes(table: BoardTable) -> list[str]:
     return notes
 
 
-def _line(cells: list[str]) -> str:
+def table_line(cells: list[str]) -> str:
+    """One line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmark_adapters.records.record import write_atomically
+from leaderboards.rendering.headline import fill_headlines
 from leaderboards.rendering.markdown import board_markdown
 from leaderboards.rendering.marked_tables import fill_markers
 from leaderboards.rendering.page import page_file, static_page
@@ -29,7 +30,7 @@ def rendered_files(
         output / "README.md": page_file("space_card.md"),
         output / "index.html": static_page(tables),
         output / "boards.md": _all_boards(tables, texts),
-        **{path: _filled(path, texts) for path in documents},
+        **{path: _filled(path, texts, tables) for path in documents},
     }
 
 
@@ -60,9 +61,10 @@ def _all_boards(tables: Sequence[BoardTable], texts: Mapping[str, str]) -> str:
     return "\n\n".join(["# Boards", *(texts[table.board.name] for table in tables)]) + "\n"
 
 
-def _filled(path: Path, texts: Mapping[str, str]) -> str:
+def _filled(path: Path, texts: Mapping[str, str], tables: Sequence[BoardTable]) -> str:
     try:
-        return fill_markers(path.read_text(encoding="utf-8"), texts)
+        text = fill_markers(path.read_text(encoding="utf-8"), texts)
+        return fill_headlines(text, {table.board.name: table for table in tables})
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot fill in {path}: {error}") from error
 
