@@ -17,10 +17,11 @@ _NOT_OPTIONS = {
         *("checkpoint_path", "cache_dir", "scriptable", "exportable"),
     },
 }
-# Of a transformers configuration: code to download, kernels to download, dead weight.
+# Of a transformers configuration: code to download, kernels to download, dead weight. Of the
+# names of `architectures` transformers takes those of its own classes for the type, no others.
 _NOT_CONFIG = {
     *("auto_map", "trust_remote_code", "quantization_config", "use_kernels", "custom_pipelines"),
-    *("attn_implementation", "experts_implementation", "architectures", "transformers_version"),
+    *("attn_implementation", "experts_implementation", "transformers_version"),
     *("dtype", "torch_dtype", "model_type"),
 }
 
@@ -60,8 +61,9 @@ def transformers_model(
 ) -> nn.Module:
     """An `AutoModelForImageClassification` without weights; its output has `.logits`.
 
-    variant: the model type, `vit` say. config: fields of its configuration. Code and kernels
-    that a configuration names are never loaded.
+    variant: the model type, `vit` say. config: fields of its configuration; `architectures`
+    chooses among the classifiers of a type (DeiT's with and without a distillation head). Code
+    and kernels that a configuration names are never loaded.
     """
     transformers = _imported("transformers")
     fields = described_only(config or {})
@@ -93,8 +95,11 @@ def described_only(config: Mapping[str, Any]) -> dict[str, Any]:
 def transformers_loaded(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     """The model of `transformers_model` with weights as published, whose names may be older.
 
-    Raises ValueError for a missing, unexpected or misshapen weight, naming the first few.
+    In float32, whatever precision they have. Raises ValueError for a missing, unexpected or
+    misshapen weight, naming the first few.
     """
+    import torch
+
     with _quiet_transformers():
         loaded, report = type(model).from_pretrained(  # type: ignore[attr-defined]  # one of transformers'
             None,
@@ -102,6 +107,7 @@ def transformers_loaded(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Mod
             state_dict=dict(state),
             output_loading_info=True,
             ignore_mismatched_sizes=True,
+            dtype=torch.float32,
         )
     problems = [
         f"{kind.removesuffix('_keys')} {_first_few(sorted(map(str, report[kind])))}"
