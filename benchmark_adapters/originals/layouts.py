@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark_adapters.architectures.cifar_resnet import DEPTHS
 from benchmark_adapters.originals.checkpoints import CONFIG, FORMAT, CheckpointConfig
+from benchmark_adapters.originals.skeleton import outputs
 from benchmark_adapters.originals.weight_files import Weights
 
 PROCESSOR = "preprocessor_config.json"
@@ -17,7 +18,6 @@ PROCESSOR = "preprocessor_config.json"
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 # akamaster/pytorch_resnet_cifar10 trains with ImageNet's statistics on CIFAR-10.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_HEADS = ("fc.weight", "linear.weight", "head.weight", "classifier.weight", "head.fc.weight")
 _TIMM_DEFAULTS = (("in_chans", 3), ("global_pool", "avg"))
 
 Facts = dict[str, Any]
@@ -57,13 +57,12 @@ def completed(facts: Facts, weights: Weights) -> Facts:
     A plain state dict of a CIFAR ResNet names nothing but is unmistakable; timm's configuration
     says `resnet18` for a network with a 3x3 stem as well, which timm itself cannot load.
     """
-    state = weights.state
     shown = dict(facts)
     if "architecture" not in shown:
         shown["architecture"] = _cifar_resnet(weights)
-    if "num_classes" not in shown:
-        shown["num_classes"] = next((state[key].shape[0] for key in _HEADS if key in state), None)
     _mark_cifar_stem(shown, weights)
+    if "num_classes" not in shown:
+        shown["num_classes"] = outputs(shown, weights.state)
     if _is_akamaster(shown["architecture"], weights):
         shown.setdefault("mean", IMAGENET_MEAN)
         shown.setdefault("std", IMAGENET_STD)

@@ -6,16 +6,13 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
 from benchmark_adapters.command_line.without_tokens import Token
-from benchmark_adapters.hub.access import HubSource, repository_source
-from benchmark_adapters.hub.files import hub_files
-from benchmark_adapters.originals.checkpoints import CONFIG, WEIGHTS, CheckpointConfig
+from benchmark_adapters.originals.checkpoints import CONFIG, FORMAT, CheckpointConfig
 from benchmark_adapters.originals.layouts import (
     PROCESSOR,
     Facts,
@@ -24,54 +21,17 @@ from benchmark_adapters.originals.layouts import (
     is_transformers,
     parsed,
 )
-from benchmark_adapters.originals.weight_files import (
-    SUFFIXES,
-    Weights,
-    first_few,
-    load_weights,
-    read_weights,
+from benchmark_adapters.originals.places import (
+    Files,
+    licence,
+    licence_text,
+    opened,
+    optional,
+    weights_file,
 )
+from benchmark_adapters.originals.weight_files import Weights, load_weights, read_weights, rounded
+from benchmark_adapters.originals.wrappings import without_wrappings
 from suli_plugin.randomness import seeded
-
-PICKLE = "pytorch_model.bin"
-README = "README.md"
-LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE")
-
-
-class Files(Protocol):
-    """Where the files of an original are."""
-
-    @property
-    def where(self) -> str:
-        """What messages call it."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The files, by path below the folder."""
-
-    @property
-    def commit(self) -> str | None:
-        """The 40-hex commit; None for a folder."""
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
-
-
-@dataclass(frozen=True)
-class LocalFiles:
-    """The files of a folder, or one of them."""
-
-    folder: Path
-    names: frozenset[str]
-    where: str
-    commit: None = None
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file. Raises ValueError if they cannot be read."""
-        try:
-            return (self.folder / name).read_bytes()
-        except OSError as error:
-            raise ValueError(f"{name} cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
@@ -82,6 +42,7 @@ class LoadedOriginal:
     training, as `CheckpointConfig` explains them. source: as asked for, without the revision.
     commit: 40 hexadecimal digits, None for a folder or file. weights_file: its name. sha256: of
     that file. licence_text: the licence file beside the weights, to be handed on with them.
+    rounded: how many of its tensors have double precision, of which float32 keeps only a part.
     """
 
     model: nn.Module
@@ -91,6 +52,7 @@ class LoadedOriginal:
     weights_file: str
     sha256: str
     licence_text: str | None = None
+    rounded: int = 0
 
     @property
     def fresh_model(self) -> Callable[[], nn.Module]:
@@ -124,13 +86,15 @@ def load_original(
     source: a folder, a file of weights, or `org/name` or `org/name@revision` on the Hub; a folder
     or file that exists comes first. Layouts: ours (see `save_checkpoint`), timm's (and that of
     edadaltocg/resnet18_cifar10), transformers' image classifiers, CIFAR ResNets (`.th`), and any
-    other state dict whose architecture is named. revision: branch, tag or commit, resolved to
-    its commit once. architecture, options, num_classes, mean, std: for what the layout does not
-    say, or says wrongly. sha256: the hash that the file of weights must have. token: for the Hub
+    other state dict whose architecture is named, whatever it is wrapped in. revision: branch,
+    tag or commit, resolved to its commit once. architecture, options, num_classes, mean, std: for
+    what the layout does not say, or says wrongly; num_classes is seen from the last layer whose
+    outputs are the classes, mean and std from a layer that normalises before the network.
+    sha256: the hash that the file of weights must have. token: for the Hub
     (default: the one that is logged in; False: none).
     Raises ValueError, in one line, for whatever cannot be had, verified, understood or loaded.
     """
-    files, name = _opened(source, revision, token)
+    files, name = opened(source, revision, token)
     given: Facts = {"architecture": architecture, "options": options, "num_classes": num_classes}
     given |= {
         key: None if per_channel is None else tuple(per_channel)
@@ -145,23 +109,27 @@ def load_original(
 
 def _loaded(files: Files, source: str, given: Facts, sha256: str | None) -> LoadedOriginal:
     said = {key: value for key, value in given.items() if value is not None}
-    document = parsed(_optional(files, CONFIG), CONFIG)
+    document = parsed(optional(files, CONFIG), CONFIG)
     facts = _facts(files, document, said)
-    name = _weights_file(files)
+    name = weights_file(files)
     weights = read_weights(files.read(name), name, sha256=_checked_hash(sha256))
+    native = is_transformers(document) and "architecture" not in said
+    if not native and FORMAT not in document:
+        facts, weights = without_wrappings(facts, weights)
     facts = completed(facts, weights)
-    facts.setdefault("license", _licence(files))
+    facts.setdefault("license", licence(files))
     config = _config(facts)
     _check_classes(config, weights)
-    native = is_transformers(document) and "architecture" not in said
+    model = _model(config, weights, native)
     return LoadedOriginal(
-        model=_model(config, weights, native),
+        model=model,
         config=config,
         source=source,
         commit=files.commit,
         weights_file=name,
         sha256=weights.sha256,
-        licence_text=_licence_text(files),
+        licence_text=licence_text(files),
+        rounded=len(rounded(weights, model)),
     )
 
 
@@ -169,7 +137,7 @@ def _facts(files: Files, document: Facts, said: Facts) -> Facts:
     """What config.json says, corrected by the caller; an architecture that is named is known."""
     from suli_plugin.plugins import registry
 
-    processor = parsed(_optional(files, PROCESSOR), PROCESSOR)
+    processor = parsed(optional(files, PROCESSOR), PROCESSOR)
     try:
         facts = facts_of(document, processor)
     except ValueError as error:
@@ -214,60 +182,7 @@ def _model(config: CheckpointConfig, weights: Weights, native: bool) -> nn.Modul
     return model.eval()
 
 
-def _weights_file(files: Files) -> str:
-    """The file of weights: safetensors first, else the only one there is."""
-    for name in (WEIGHTS, PICKLE):
-        if name in files.names:
-            return name
-    if any(name.endswith((".safetensors.index.json", ".bin.index.json")) for name in files.names):
-        raise ValueError("its weights are split over several files, which is not supported")
-    found = sorted(name for name in files.names if Path(name).suffix in SUFFIXES)
-    safe = [name for name in found if name.endswith(".safetensors")]
-    if len(safe or found) != 1:
-        held = f"several: {first_few(found)}; keep one" if found else "none"
-        raise ValueError(f"expected one file of weights ({WEIGHTS} or {PICKLE}), there are {held}")
-    return (safe or found)[0]
-
-
-def _opened(
-    source: str | os.PathLike[str], revision: str | None, token: Token
-) -> tuple[Files, str]:
-    """The files of a source, and its name without the revision."""
-    path, text = Path(source).expanduser(), os.fspath(source)
-    if text and path.exists():
-        if revision is not None:
-            raise ValueError(f"{text} is a folder or file here: it has no revision {revision!r}")
-        names = _names_below(path) if path.is_dir() else {path.name}
-        return LocalFiles(path if path.is_dir() else path.parent, frozenset(names), text), text
-    place = repository_source(source)
-    if place.revision is not None and revision not in (None, place.revision):
-        raise ValueError(f"two revisions are named, {place.revision!r} and {revision!r}: name one")
-    asked = HubSource(place.repository, place.revision if revision is None else revision)
-    return hub_files(asked, token), place.repository
-
-
-def _names_below(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.is_file()}
-
-
-def _optional(files: Files, name: str) -> bytes | None:
-    return files.read(name) if name in files.names else None
-
-
 def _checked_hash(sha256: str | None) -> str | None:
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"a sha256 has 64 hexadecimal digits, got {sha256!r}")
     return sha256
-
-
-def _licence(files: Files) -> str | None:
-    """The licence that the head of the model card names."""
-    card = (_optional(files, README) or b"").decode(errors="replace")
-    head = re.match(r"\s*---\s*\n(.*?)\n---", card, re.DOTALL)
-    named = re.search(r"^license:\s*([\w.+-]+)\s*$", head[1], re.MULTILINE) if head else None
-    return named[1] if named else None
-
-
-def _licence_text(files: Files) -> str | None:
-    name = next((name for name in LICENCES if name in files.names), None)
-    return None if name is None else files.read(name).decode(errors="replace")

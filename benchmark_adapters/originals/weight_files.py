@@ -13,8 +13,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-SUFFIXES = (".safetensors", ".bin", ".th", ".pth", ".pt")
+SUFFIXES = (".safetensors", ".bin", ".th", ".pth", ".pt", ".ckpt", ".pth.tar")
 State = dict[str, Tensor]
+# Under which names training scripts put the weights beside an optimiser, an epoch and so on.
+_PLACES = (
+    *("state_dict", "model_state_dict", "model", "net", "network", "model_state", "net_state_dict"),
+    *("weights", "params"),
+)
+_ALONE = "save the weights alone, where the model was made: torch.save(model.state_dict(), {!r})"
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Weights:
     """What a file held.
 
     state: tensors by name, on the CPU. sha256: of the file's bytes. pickled: not safetensors.
-    parallel: the names carried the prefix `module.` of DataParallel, which is stripped.
+    parallel: all names carry the prefix `module.` of DataParallel.
     """
 
     state: State
@@ -44,13 +50,11 @@ def read_weights(data: bytes, name: str, *, sha256: str | None = None) -> Weight
         return Weights(_of_safetensors(data, name), found)
     state = _of_pickle(data, name)
     parallel = all(key.startswith("module.") for key in state)
-    if parallel:
-        state = {key.removeprefix("module."): value for key, value in state.items()}
     return Weights(state, found, pickled=True, parallel=parallel)
 
 
 def load_weights(model: nn.Module, weights: Weights, what: str) -> None:
-    """Load weights that fit exactly; half precision becomes the model's float32 without loss.
+    """Load weights that fit exactly; half and double precision become the model's float32.
 
     what: names the model in messages. Raises ValueError for a missing or unexpected weight, or
     one of another shape or type, naming the first few.
@@ -104,33 +108,79 @@ def _of_pickle(data: bytes, name: str) -> State:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:
         # A foreign pickle can fail in any way; weights_only refuses what is not tensors.
-        raise ValueError(
-            f"{name} is not a whole file of weights alone, and nothing else is unpickled: "
-            f"{_line(error)}"
-        ) from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, Mapping) else loaded
-    return _checked_state(state, name)
-
-
-def _checked_state(state: Any, name: str) -> State:
-    if not isinstance(state, Mapping) or not state:
-        raise ValueError(f"{name} holds {type(state).__name__}, expected a state dict")
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
+        reason = _line(error)
+        if _is_refusal(reason):
             raise ValueError(
-                f"{name} holds {type(value).__name__} under {key!r}, expected a state dict: "
-                f"tensors by name, at the top or under 'state_dict'"
-            )
-    return dict(state)
+                f"{name} is not a file of weights alone, and nothing else is unpickled, since "
+                f"that may run code ({reason}): {_alone(name)}"
+            ) from error
+        raise ValueError(f"{name} is not a whole file of weights: {reason}") from error
+    return _state_in(loaded, name)
+
+
+def _state_in(loaded: Any, name: str) -> State:
+    """The state dict at the top of what was loaded, or in the one place that holds one."""
+    if _is_state(loaded):
+        return dict(loaded)
+    found = _places(loaded)
+    if len(found) > 1:
+        raise ValueError(
+            f"{name} holds several state dicts, under {' and '.join(map(repr, found))}, and not "
+            f"which is meant: {_alone(name)}"
+        )
+    if not found:
+        raise ValueError(
+            f"{name} holds {_contents(loaded)}, expected a state dict: tensors by name, at the "
+            f"top or under one of {', '.join(_PLACES[:4])}; {_alone(name)}"
+        )
+    return next(iter(found.values()))
+
+
+def _places(loaded: Any) -> dict[str, State]:
+    """The state dicts by the usual names, or in a mapping of that name."""
+    found: dict[str, State] = {}
+    for place in _PLACES if isinstance(loaded, Mapping) else ():
+        held = loaded.get(place)
+        if _is_state(held):
+            found[place] = dict(held)
+        else:
+            found |= {f"{place}.{inner}": state for inner, state in _places(held).items()}
+    return found
+
+
+def _is_state(held: Any) -> bool:
+    return (
+        isinstance(held, Mapping)
+        and len(held) > 0
+        and all(isinstance(key, str) and isinstance(held[key], Tensor) for key in held)
+    )
+
+
+def _contents(loaded: Any) -> str:
+    kind = type(loaded).__name__
+    if not isinstance(loaded, Mapping) or not loaded:
+        return kind
+    return first_few([f"{key!r} ({type(value).__name__})" for key, value in loaded.items()])
+
+
+def _alone(name: str) -> str:
+    return _ALONE.format(f"{PurePath(name).name.partition('.')[0]}-weights.pth")
+
+
+def rounded(weights: Weights, model: nn.Module) -> list[str]:
+    """The weights of double precision that the model's float32 has only nearly."""
+    own = model.state_dict()
+    return [
+        key
+        for key, value in weights.state.items()
+        if value.dtype == torch.float64 and key in own and not torch.equal(own[key].double(), value)
+    ]
 
 
 def _widened(value: Tensor, expected: Tensor | None) -> Tensor:
-    half = value.dtype in (torch.float16, torch.bfloat16)
-    return (
-        value.float()
-        if half and expected is not None and expected.dtype == torch.float32
-        else value
-    )
+    other = value.dtype in (torch.float16, torch.bfloat16, torch.float64)
+    single = expected is not None and expected.dtype == torch.float32
+    return value.float() if other and single else value
 
 
 def _form(value: Tensor) -> str:
@@ -144,5 +194,10 @@ def _is_counter(key: str) -> bool:
 def _line(error: Exception) -> str:
     """What went wrong, without torch's advice to switch the safety off."""
     lines = (str(error).strip() or type(error).__name__).splitlines()
-    refused = [line for line in lines if "GLOBAL" in line or line.startswith("Unsupported")]
+    refused = [line for line in lines if _is_refusal(line)]
     return (refused or lines)[0].split(". ")[0].rstrip(".")
+
+
+def _is_refusal(line: str) -> bool:
+    """Whether this is about code in a pickle, and not about damage."""
+    return "GLOBAL" in line or line.startswith("Unsupported")

@@ -227,9 +227,15 @@ def test_any_state_dict_whose_architecture_is_named(tmp_path):
     say = {"architecture": "torchvision/mobilenet_v3_small", "mean": (0.5,) * 3, "std": (0.5,) * 3}
     with pytest.raises(ValueError, match=r"neither config.json nor the names of the weights"):
         load_original(path)
+    for more in ({}, {"num_classes": 4}):
+        loaded = load_original(path, **say, **more)
+        assert same(loaded.model, model) and loaded.config.num_classes == 4
+    digits = build_architecture("digits_convnet", 10)
+    path.write_bytes(plain(digits))
+    say = {"architecture": "digits_convnet", "mean": (0.5,), "std": (0.5,)}
     with pytest.raises(ValueError, match="nothing here says its num_classes: pass num_classes="):
         load_original(path, **say)
-    assert same(load_original(path, **say, num_classes=4).model, model)
+    assert same(load_original(path, **say, num_classes=10).model, digits)
     small = build_architecture("torchvision/resnet18", 4, cifar_stem=True, width_per_group=64)
     path.write_bytes(plain(small))
     named = load_original(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from original_layouts_example import pickled
 from torch import nn
 
-from benchmark_adapters.originals.weight_files import load_weights, read_weights
+from benchmark_adapters.originals.weight_files import load_weights, read_weights, rounded
 
 
 def network():
@@ -37,7 +37,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(value, legacy, tmp_path, monk
         read_weights(data, "evil.bin")
     assert "\n" not in str(got.value) and "weights_only" not in str(got.value)
     plain = pickle.dumps(value)
-    with pytest.raises(ValueError, match=r"not a whole file .*: Unsupported"):
+    with pytest.raises(ValueError, match=r"not a file of weights alone.*Unsupported"):
         read_weights(plain, "evil.th")
     assert list(tmp_path.iterdir()) == []
 
@@ -85,22 +85,43 @@ def test_a_truncated_pickle_is_said(length):
     [
         ([1, 2], "holds list, expected a state dict"),
         ({}, "holds dict, expected a state dict"),
-        ({"epoch": 3}, "holds int under 'epoch', expected a state dict"),
-        ({"model": dict(STATE)}, "under 'model', expected a state dict"),
-        ({0: torch.zeros(1)}, "under 0, expected a state dict"),
+        ({"epoch": 3}, r"holds 'epoch' \(int\), expected a state dict"),
+        ({"model": "resnet18", "acc": 0.9}, r"holds 'model' \(str\), 'acc' \(float\), expected"),
+        ({"weights_of": dict(STATE)}, r"holds 'weights_of' \(dict\), expected a state dict"),
+        ({0: torch.zeros(1)}, r"holds 0 \(Tensor\), expected a state dict"),
+        (
+            {"model": dict(STATE), "net": dict(STATE)},
+            "several state dicts, under 'model' and 'net'",
+        ),
     ],
 )
-def test_a_pickle_of_something_else_is_said(value, reason):
-    with pytest.raises(ValueError, match=reason):
-        read_weights(pickled(value), "m.pt")
+def test_a_pickle_of_something_else_is_said_with_how_to_save_the_weights_alone(value, reason):
+    with pytest.raises(ValueError, match=reason) as got:
+        read_weights(pickled(value), "run/best.pth.tar")
+    assert "save the weights alone" in str(got.value) and "\n" not in str(got.value)
+    assert "torch.save(model.state_dict(), 'best-weights.pth')" in str(got.value)
 
 
-def test_the_prefix_of_data_parallel_is_stripped_if_all_have_it():
-    wrapped = {f"module.{key}": value for key, value in STATE.items()}
-    weights = read_weights(pickled({"state_dict": wrapped, "best_prec1": 9.0}), "m.th")
-    assert weights.parallel and weights.state.keys() == STATE.keys()
-    mixed = {**wrapped, "head": torch.zeros(1)}
-    assert "module.0.weight" in read_weights(pickled(mixed), "m.th").state
+def test_a_whole_model_and_a_namespace_are_refused_with_how_to_save_the_weights_alone():
+    from argparse import Namespace
+
+    for value in (network(), {"state_dict": dict(STATE), "args": Namespace(lr=0.1)}):
+        with pytest.raises(ValueError, match=r"not a file of weights alone.*GLOBAL") as got:
+            read_weights(pickled(value), "model_best.pt")
+        assert "torch.save(model.state_dict(), 'model_best-weights.pth')" in str(got.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["state_dict", "model", "net", "model_state_dict", "network", ("model", "state_dict")],
+)
+def test_weights_are_found_beside_what_a_training_script_saves_too(place):
+    held = dict(STATE)
+    for name in reversed([place] if isinstance(place, str) else place):
+        held = {"epoch": 90, name: held, "optimizer": {"state": {0: torch.zeros(1)}}, "acc": 91.7}
+    state = read_weights(pickled(held), "checkpoint.pth.tar").state
+    assert state.keys() == STATE.keys()
+    assert all(torch.equal(state[key], STATE[key]) for key in STATE)
 
 
 def test_missing_unexpected_and_misshapen_weights_are_named_at_once():
@@ -131,15 +152,18 @@ def test_only_old_pickles_may_lack_the_count_of_batches():
         load_weights(network(), read_weights(safetensors.torch.save(old), "m.safetensors"), "x")
 
 
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
-def test_half_precision_becomes_float32_without_loss(half):
-    state = {k: v.to(half) if v.is_floating_point() else v for k, v in STATE.items()}
-    model = network()
-    load_weights(model, read_weights(safetensors.torch.save(state), "m.safetensors"), "the net")
+@pytest.mark.parametrize("other", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_become_float32_and_what_that_rounds_is_counted(other):
+    state = {k: v.to(other) if v.is_floating_point() else v for k, v in STATE.items()}
+    model, weights = network(), read_weights(safetensors.torch.save(state), "model.safetensors")
+    load_weights(model, weights, "the net")
     assert torch.equal(model[0].weight, state["0.weight"].float())
+    assert rounded(weights, model) == []
 
 
-def test_double_precision_is_not_rounded_in_silence():
-    state = {**STATE, "0.weight": STATE["0.weight"].double()}
-    with pytest.raises(ValueError, match=r"0\.weight is .* float64 instead of"):
-        load_weights(network(), read_weights(safetensors.torch.save(state), "m.safetensors"), "x")
+def test_double_precision_that_float32_has_only_nearly_is_named():
+    state = {**STATE, "0.weight": STATE["0.weight"].double() + 1e-12}
+    model, weights = network(), read_weights(safetensors.torch.save(state), "m.safetensors")
+    load_weights(model, weights, "the net")
+    assert rounded(weights, model) == ["0.weight"]
+    assert torch.equal(model[0].weight, state["0.weight"].float())
