@@ -12,6 +12,7 @@ record           the run's record, as a benchmark's (`record.KEYS`)
 versions         of the libraries that read and write data
 digest           SHA-256 over everything else
 
+`receipt_fields` has every field of every part, and how to add one.
 Folders are named by their last part alone, since receipts are published.
 """
 
@@ -24,21 +25,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.deletion.contradictions import contradictions
 from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.deletion.receipt_fields import DATA_LIBRARIES, FORMAT, check_fields
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
 from benchmark_adapters.originals.checkpoints import WEIGHTS
-from benchmark_adapters.records.record import check_record, digest, write_atomically
+from benchmark_adapters.records.record import check_record, completed, digest, write_atomically
+from benchmark_adapters.records.strict_json import strict_json
 
 RECEIPT = "unlearning.json"
-FORMAT = "suli-receipt/1"
-_LIBRARIES = ("suli-plugin", "datasets", "huggingface-hub", "pillow", "safetensors")
-_PARTS = {
-    "original": ("source", "commit", "folder", "given", "sha256", "state_hash"),
-    "dataset": ("source", "commit", "folder", "options", "sets", "stored_split"),
-    "forget_set": ("count", "sha256", "classes", "class_names", "ids", "copies"),
-    "result": ("weights_file", "sha256", "state_hash"),
-}
-_OBJECTS = (*_PARTS, "files", "original_metrics", "not_measured", "record", "versions")
+# A receipt lists the ids of what was forgotten.
+_LIMIT = 256 * 2**20
 
 
 def facts_of(
@@ -64,8 +61,8 @@ def facts_of(
         "original_metrics": outcome.original_metrics,
         "not_measured": request.not_measured,
         "reads": list(request.reads),
-        "record": outcome.completed_record(command),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "record": _record(request, outcome, command),
+        "versions": {name: version(name) for name in DATA_LIBRARIES},
     }
 
 
@@ -78,57 +75,31 @@ def write_receipt(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def read_receipt(folder: Path) -> dict[str, Any]:
-    """A receipt whose parts are all there; whether they are right is `check_receipt`'s to say.
+    """A receipt whose fields are all there; whether they are true is `check_receipt`'s to say.
 
-    Raises ValueError that names the file and what is wrong.
+    Raises ValueError that names the file, the field and what is wrong.
     """
     path = folder / RECEIPT
     try:
-        receipt = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{folder} holds no receipt ({RECEIPT}): {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {str(error).splitlines()[0]}") from error
-    if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
-        got = receipt.get("format") if isinstance(receipt, dict) else type(receipt).__name__
-        raise ValueError(f"{path}: expected the format {FORMAT!r}, got {got!r}")
-    for name in _OBJECTS:
-        if not isinstance(receipt.get(name), dict):
-            raise ValueError(f"{path} lacks {name!r}")
-        missing = [key for key in _PARTS.get(name, ()) if key not in receipt[name]]
-        if missing:
-            raise ValueError(f"{path}: {name!r} lacks {', '.join(missing)}")
-        _check_inside(path, name, receipt[name])
+    receipt = strict_json(data, str(path), limit=_LIMIT, hidden=True)
+    try:
+        check_fields(receipt)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return receipt
-
-
-def _check_inside(path: Path, name: str, part: Mapping[str, Any]) -> None:
-    """What is read before any digest is compared must at least be readable."""
-    if name == "original" and not isinstance(part["given"], dict):
-        raise ValueError(f"{path}: 'original' must say what was given by name")
-    if name == "dataset":
-        sets = part["sets"] if isinstance(part["sets"], dict) else {"": None}
-        described = all(
-            isinstance(of, dict) and {"count", "sha256"} <= of.keys() for of in sets.values()
-        )
-        if not described or not isinstance(part["options"], dict):
-            raise ValueError(f"{path}: 'dataset' must describe its sets and options by name")
 
 
 def check_receipt(receipt: Mapping[str, Any]) -> None:
     """Raise ValueError if the receipt was altered or contradicts itself."""
-    if receipt.get("digest") != digest(dict(receipt)):
+    if receipt["digest"] != digest(dict(receipt)):
         raise ValueError("its digest does not match: it was cut or altered")
-    record = receipt["record"]
-    check_record(record)
-    pairs = {
-        "original": (receipt["original"]["state_hash"], record["original_hash"]),
-        "result": (receipt["result"]["state_hash"], record["unlearned_hash"]),
-        "forget set": (receipt["forget_set"]["sha256"], record["forget_set_hash"]),
-    }
-    for name, (own, recorded) in pairs.items():
-        if own != recorded:
-            raise ValueError(f"the hash of its {name} is not the one in its record")
+    check_record(receipt["record"])
+    found = list(contradictions(receipt))
+    if found:
+        raise ValueError("; ".join(found))
 
 
 def file_hashes(folder: Path, *, besides: tuple[str, ...] = ()) -> dict[str, str]:
@@ -162,12 +133,23 @@ def _original(
     original = request.original
     return {
         **original.provenance(),
-        "source": short_name(original.source) if original.commit is None else original.source,
+        "source": _source(request),
         "folder": original.commit is None,
         "state_hash": outcome.record["original_hash"],
         "license": original.config.license,
         "given": dict(given),
     }
+
+
+def _record(request: DeletionRequest, outcome: Fulfilled, command: str) -> dict[str, Any]:
+    """The run's record with this command line; of a folder it names the last part alone."""
+    named = {**outcome.record["original"], "source": _source(request)}
+    return completed({**outcome.record, "command": command, "original": named})
+
+
+def _source(request: DeletionRequest) -> str:
+    original = request.original
+    return short_name(original.source) if original.commit is None else original.source
 
 
 def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from benchmark_adapters.deletion.fit import check_data, check_method
 from benchmark_adapters.metrics.scoring import not_measurable, score
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.provenance import state_hash
-from benchmark_adapters.records.record import canonical, completed
+from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
 from suli_plugin.plugins import Origin, Registry
 from suli_plugin.runner import Unlearned, run
@@ -45,9 +45,7 @@ class DeletionRequest:
     @property
     def scenario(self) -> str:
         """The scenario's name in the record: `class-1`, `class-1,3` or `instance-64`."""
-        if self.data.forget_classes:
-            return "class-" + ",".join(map(str, self.data.forget_classes))
-        return f"instance-{len(self.data.forget)}"
+        return scenario_of(self.data.forget_classes, len(self.data.forget))
 
     @property
     def forgotten(self) -> str:
@@ -149,8 +147,22 @@ class DeletionRequest:
         )
 
     def _case(self, original_hash: str) -> str:
-        made_of = [original_hash, dict(self.data.hashes), list(self.data.forget_classes)]
-        return hashlib.sha256(canonical(made_of).encode()).hexdigest()
+        return case_of(original_hash, self.data.hashes, self.data.forget_classes)
+
+
+def scenario_of(forget_classes: Sequence[int], count: int) -> str:
+    """The name in a record of what is forgotten. count: of samples."""
+    if forget_classes:
+        return "class-" + ",".join(map(str, forget_classes))
+    return f"instance-{count}"
+
+
+def case_of(
+    original_hash: str, set_hashes: Mapping[Any, str], forget_classes: Sequence[int]
+) -> str:
+    """SHA-256 over original, sets and forgotten classes: what a record calls its case."""
+    made_of = [original_hash, dict(set_hashes), list(forget_classes)]
+    return hashlib.sha256(canonical(made_of).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -160,10 +172,6 @@ class Fulfilled:
     unlearned: Unlearned
     original_metrics: dict[str, float]
     record: dict[str, Any]
-
-    def completed_record(self, command: str) -> dict[str, Any]:
-        """The record as it is published: with this command line, schema version and digest."""
-        return completed({**self.record, "command": command})
 
 
 def make_request(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.records.record import write_atomically
+from benchmark_adapters.records.strict_json import strict_json
 from leaderboards.board.metrics import BoardMetric, Level
-from leaderboards.untrusted.strict_json import strict_json
 from suli_plugin.unlearner import SCOPES, Scope
 
 SCHEMA_VERSION = 1

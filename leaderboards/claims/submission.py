@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark_adapters.records.evidence import LOGITS_SUFFIX, MODEL_SUFFIX
 from benchmark_adapters.records.record import KEYS, canonical, check_record
-from leaderboards.untrusted.strict_json import strict_json
+from benchmark_adapters.records.strict_json import strict_json
 
 SCHEMA_VERSION = 1
 FOLDER = "submissions"

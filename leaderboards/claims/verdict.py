@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from benchmark_adapters.records.strict_json import strict_json
 from leaderboards.board.metrics import LEVELS, Level
 from leaderboards.claims.submission import Submission
-from leaderboards.untrusted.strict_json import strict_json
 from suli_plugin.failure import Failure
 
 SCHEMA_VERSION = 1

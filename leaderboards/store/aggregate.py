@@ -8,13 +8,13 @@ from typing import Any
 
 from benchmark_adapters.grid.scored_case import RETRAIN
 from benchmark_adapters.grid.table import gap_to_retrain
+from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import REFERENCES, Board, board_names, load_board
 from leaderboards.board.metrics import score_values
 from leaderboards.board.paper_values import paper_values
 from leaderboards.claims.submission import FOLDER, Submission, read_submission, record_name
 from leaderboards.claims.verdict import Verdict, Verdicts, read_verdicts, verdicts_path
 from leaderboards.store.files import StoreFiles
-from leaderboards.untrusted.strict_json import JSON_LIMIT
 
 Record = Mapping[str, Any]
 Spread = dict[str, float | int | None]

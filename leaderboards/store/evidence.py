@@ -12,6 +12,7 @@ from benchmark_adapters.hub.access import HubSource
 from benchmark_adapters.hub.files import HubFiles, hub_files
 from benchmark_adapters.originals.weight_files import Weights, read_weights
 from benchmark_adapters.records.evidence import unpacked_logits
+from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import Board
 from leaderboards.claims.submission import (
     FOLDER,
@@ -24,7 +25,6 @@ from leaderboards.claims.submission import (
 )
 from leaderboards.claims.verdict import Verdicts, read_verdicts, verdicts_path
 from leaderboards.store.files import StoreFiles
-from leaderboards.untrusted.strict_json import JSON_LIMIT
 
 # A ResNet-50 has 100 MB.
 MODEL_LIMIT = 512 * 2**20

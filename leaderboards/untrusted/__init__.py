@@ -1,1 +1,1 @@
-"""What strangers wrote: read strictly, and shown harmlessly."""
+"""What strangers wrote, shown harmlessly."""

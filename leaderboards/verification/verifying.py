@@ -10,6 +10,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from benchmark_adapters.grid.benchmark_options import made_benchmark
+from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import Board, load_board
 from leaderboards.board.metrics import LEVELS, Level
 from leaderboards.claims.submission import FOLDER, Submission, read_submission
@@ -22,7 +23,6 @@ from leaderboards.store.folder import put_verdict
 from leaderboards.store.hub import HubStore
 from leaderboards.store.place import acting_as, hub_store, store_files
 from leaderboards.store.pull_requests import PullRequest
-from leaderboards.untrusted.strict_json import JSON_LIMIT
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.levels import Verifier
 from suli_plugin.plugins import registry

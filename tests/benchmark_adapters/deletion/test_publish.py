@@ -17,18 +17,9 @@ from benchmark_adapters.originals.load import load_original
 NET = "ada/net"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, original, digits):
-    """An unlearned checkpoint, made once."""
-    out = tmp_path_factory.mktemp("made") / "out"
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
-         "--method", "suli", "--test", "test", "--output", out)  # fmt: skip
-    return out
-
-
 @pytest.fixture
-def checkpoint(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "checkpoint")
+def checkpoint(unlearned, tmp_path):
+    return shutil.copytree(unlearned, tmp_path / "checkpoint")
 
 
 @pytest.fixture(autouse=True)

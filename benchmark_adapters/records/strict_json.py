@@ -14,11 +14,13 @@ JSON_LIMIT = 16 * 2**20
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def strict_json(data: bytes, what: str, *, limit: int = JSON_LIMIT) -> dict[str, Any]:
+def strict_json(
+    data: bytes, what: str, *, limit: int = JSON_LIMIT, hidden: bool = False
+) -> dict[str, Any]:
     """The object in these bytes. what: names it in messages. limit: bytes.
 
     Raises ValueError for a larger file, anything but one object, a key given twice, NaN or
-    infinity, too deep a nesting, and text with characters that are not seen.
+    infinity, too deep a nesting, and, unless `hidden`, text with characters that are not seen.
     """
     if len(data) > limit:
         raise ValueError(f"{what} has {len(data)} bytes, at most {limit} are read")
@@ -29,7 +31,7 @@ def strict_json(data: bytes, what: str, *, limit: int = JSON_LIMIT) -> dict[str,
             parse_constant=_no_constant,
             parse_float=_finite,
         )
-        for text in _texts(value):
+        for text in () if hidden else _texts(value):
             _check_text(text)
     except RecursionError as error:
         raise ValueError(f"{what} is nested too deeply") from error

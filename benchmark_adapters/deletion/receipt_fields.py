@@ -1,0 +1,161 @@
+"""The fields of a receipt, every one of them; what does not fit is refused with the field's name.
+
+To add a field: write it where `receipt.facts_of` makes its part, and give it one line in the
+table of that part here, with what it must be. An option of `DataOptions` needs no line, its type
+says it. Every field is there in every receipt, so that a dropped one is noticed: use `or_null`
+and write null where there is nothing to say. Once a release has been made since FORMAT was last
+raised, raise it with the field, since older receipts lack it. A field that a run decides belongs
+into `record`; one that request and data decide into the other parts, which `receipt_check` makes
+again from original and data and compares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.originals.checkpoints import WEIGHTS
+from benchmark_adapters.records.json_fields import (
+    COMMIT,
+    COUNT,
+    FLAG,
+    JSON,
+    MOMENT,
+    NULL,
+    NUMBER,
+    SECONDS,
+    SHA256,
+    TEXT,
+    Check,
+    an_object,
+    listed,
+    named,
+    of_dataclass,
+    one_of,
+    or_null,
+)
+from benchmark_adapters.records.provenance import LIBRARIES
+from benchmark_adapters.records.record import SCHEMA_VERSION
+from benchmark_adapters.splits.split import Duplicate
+from suli_plugin.plugins import Origin
+from suli_plugin.training import HistoryEntry
+from suli_plugin.unlearner import RESOURCES, SCOPES
+
+# 2: every field is checked, and those of 1 do not have them all.
+FORMAT = "suli-receipt/2"
+# Those that read and write data, beside the record's.
+DATA_LIBRARIES = ("suli-plugin", "datasets", "huggingface-hub", "pillow", "safetensors")
+SETS = ("forget", "retain", "reference", "test")
+
+_GIVEN = an_object(
+    {},
+    {
+        "architecture": TEXT,
+        "num_classes": COUNT,
+        "mean": listed(NUMBER),
+        "std": listed(NUMBER),
+    },
+)
+_ORIGINAL = {
+    "source": TEXT,
+    "commit": or_null(COMMIT),
+    "folder": FLAG,
+    "weights_file": TEXT,
+    "sha256": SHA256,
+    "state_hash": SHA256,
+    "license": or_null(TEXT),
+    "given": _GIVEN,
+}
+_DATASET = {
+    "source": TEXT,
+    "commit": or_null(COMMIT),
+    "folder": FLAG,
+    "config": or_null(TEXT),
+    "options": of_dataclass(DataOptions),
+    "sets": named(an_object({"split": TEXT, "count": COUNT, "sha256": SHA256}), among=SETS),
+    "stored_split": or_null(an_object({"name": TEXT, "sha256": SHA256})),
+}
+_FORGET_SET = {
+    "count": COUNT,
+    "sha256": SHA256,
+    "classes": listed(COUNT),
+    "class_names": listed(TEXT),
+    "ids": listed(TEXT),
+    "copies": or_null(listed(of_dataclass(Duplicate))),
+}
+_RESULT = {"weights_file": one_of(WEIGHTS), "sha256": SHA256, "state_hash": SHA256}
+_RECORD = {
+    "schema_version": one_of(SCHEMA_VERSION),
+    "benchmark": TEXT,
+    "scenario": TEXT,
+    "method": TEXT,
+    "control": FLAG,
+    "hyperparameters": named(JSON),
+    "scope": one_of(*SCOPES),
+    "seed": COUNT,
+    "metrics": named(NUMBER),
+    "history": listed(of_dataclass(HistoryEntry)),
+    "stop_reason": TEXT,
+    "seconds": an_object({"update": SECONDS, "total": SECONDS}),
+    "passes": an_object({"forward": named(COUNT), "backward": named(COUNT)}),
+    "notes": named(JSON),
+    "precision": TEXT,
+    "processes": COUNT,
+    "device": TEXT,
+    "hardware": TEXT,
+    "case": SHA256,
+    "cell": SHA256,
+    "original": an_object(
+        {
+            "kind": one_of("published"),
+            "source": TEXT,
+            "commit": or_null(COMMIT),
+            "weights_file": TEXT,
+            "sha256": SHA256,
+        }
+    ),
+    "options": an_object({}),
+    "sizes": named(COUNT, among=SETS),
+    "set_hashes": named(SHA256, among=SETS),
+    "forget_set_hash": SHA256,
+    "original_hash": SHA256,
+    "unlearned_hash": SHA256,
+    # A request has no Retrain to compare with, and the checkpoint is its evidence.
+    "compared_with": NULL,
+    "evidence": NULL,
+    "plugin": of_dataclass(Origin),
+    "versions": an_object(dict.fromkeys(("python", *LIBRARIES), TEXT)),
+    "git_commit": or_null(TEXT),
+    "command": TEXT,
+    "created": MOMENT,
+    "digest": SHA256,
+}
+_RECEIPT = {
+    "format": one_of(FORMAT),
+    "original": an_object(_ORIGINAL),
+    "dataset": an_object(_DATASET),
+    "forget_set": an_object(_FORGET_SET),
+    "result": an_object(_RESULT),
+    "files": named(SHA256),
+    "original_metrics": named(NUMBER),
+    "not_measured": named(TEXT),
+    "reads": listed(one_of(*RESOURCES)),
+    "record": an_object(_RECORD),
+    "versions": an_object(dict.fromkeys(DATA_LIBRARIES, TEXT)),
+    "digest": SHA256,
+}
+_check: Check = an_object(_RECEIPT)
+
+
+def check_fields(receipt: Any) -> None:
+    """Raise ValueError, which names the field, unless all fields are there and as they must be.
+
+    Another format is told first: its fields would be misread.
+    """
+    found = receipt.get("format") if isinstance(receipt, dict) else None
+    if isinstance(found, str) and found.startswith("suli-receipt/") and found != FORMAT:
+        raise ValueError(
+            f"it has the format {found!r}, this version reads {FORMAT!r}; verify it with the "
+            f"version of suli-plugin that wrote it"
+        )
+    _check(receipt, "")
