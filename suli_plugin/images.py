@@ -68,6 +68,11 @@ class PixelStore:
             self._labels = torch.cat([self._read(part)[1] for part in self._parts()])
         return self._labels
 
+    @property
+    def known_labels(self) -> Tensor | None:
+        """The labels as far as they were given or read already."""
+        return self._labels
+
     def take(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """Pixels (uint8 or float32, on the device) and labels (on the CPU) at these positions."""
         self._decode()
@@ -174,6 +179,12 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
             labels = self._store.labels()
             self._labels = labels if self._rows is None else labels[self._rows]
         return self._labels
+
+    def known_labels(self) -> Tensor | None:
+        """The labels where they are known without reading an image for them, else None."""
+        if self._labels is not None or self._store.known_labels is None:
+            return self._labels
+        return self.labels
 
     @property
     def ids(self) -> list[str]:

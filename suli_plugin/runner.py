@@ -11,20 +11,24 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
-from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.cost import Clock, Seconds
 from suli_plugin.divergence import Diverged
-from suli_plugin.evaluation import check_labels, device_images
+from suli_plugin.fit import check_fit
 from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf, logits_of
 from suli_plugin.randomness import seeded
 from suli_plugin.session import Session
 from suli_plugin.training import HistoryEntry, Progress
-from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
-
-IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
+from suli_plugin.unlearner import (
+    IMAGE_RESOURCES,
+    RESOURCES,
+    ForgetRequest,
+    Resource,
+    Scope,
+    Unlearner,
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def run(
         )
         twin = _on_device(copy.deepcopy(model), session)
         session.granted = _granted(request, resources, session, memory_limit)
-        _check_fit(twin, session)
+        check_fit(twin, session)
         diverged: Diverged | None = None
         try:
             unlearned = unlearner.unlearn(twin, session)
@@ -223,48 +227,6 @@ def _fresh_models(make: Callable[[], nn.Module], session: Session) -> Callable[[
 def _on_device(model: nn.Module, session: Session) -> nn.Module:
     model = model.to(session.device)
     return model.to(memory_format=torch.channels_last) if session.channels_last else model
-
-
-def _check_fit(model: nn.Module, session: Session) -> None:
-    """Try one image of each granted set, so that a misfit is said before anything is done."""
-    for name in IMAGE_RESOURCES:
-        if name in session.granted:
-            images = session.granted[name]
-            logits = _logits_of_first(model, images, session)
-            _check_classes(session, logits.shape[1])
-            check_labels(
-                images, images.pixels(torch.tensor([0]), torch.device("cpu"))[1], logits.shape[1]
-            )
-
-
-def _logits_of_first(model: nn.Module, images: ImageSet, session: Session) -> Tensor:
-    first = device_images(images, torch.tensor([0]), session.device, session.channels_last)
-    try:
-        with evaluation_mode(model):
-            logits = session.logits_of(model(first))
-    except (RuntimeError, IndexError) as error:
-        raise ValueError(
-            f"the model cannot take an image of the {images.kind} set, "
-            f"shape {tuple(first.shape[1:])}: {str(error).splitlines()[0]}"
-        ) from error
-    if logits.dim() != 2:
-        raise ValueError(
-            f"expected logits (B, K), got shape {tuple(logits.shape)}; pass logits_of="
-        )
-    if not bool(logits.isfinite().all()):
-        raise ValueError(f"the original model gives non-finite logits on the {images.kind} set")
-    return logits
-
-
-def _check_classes(session: Session, outputs: int) -> None:
-    for label in session.forget_classes:
-        if not 0 <= label < outputs:
-            raise ValueError(
-                f"forgotten class {label} is out of range: "
-                f"the model has {outputs} outputs (0 to {outputs - 1})"
-            )
-    if len(session.forget_classes) >= outputs:
-        raise ValueError("every class is forgotten: nothing would be left to predict")
 
 
 def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:

@@ -27,8 +27,16 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from suli_plugin.runner import IMAGE_RESOURCES, Unlearned, run
-from suli_plugin.unlearner import RESOURCES, SCOPES, ForgetRequest, Resource, Scope, Unlearner
+from suli_plugin.runner import Unlearned, run
+from suli_plugin.unlearner import (
+    IMAGE_RESOURCES,
+    RESOURCES,
+    SCOPES,
+    ForgetRequest,
+    Resource,
+    Scope,
+    Unlearner,
+)
 
 Check = Callable[[Unlearner], None]
 SEED = 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Scope = Literal["class-wise", "instance-wise"]
 Resource = Literal["forget", "retain", "reference", "fresh_model", "training_log"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
+IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
 
 
 class TrainingLog(Protocol):
@@ -28,6 +30,25 @@ class TrainingLog(Protocol):
 
     def updates(self) -> Iterable[tuple[tuple[int, ...], Mapping[str, Tensor]]]:
         """Yield, step by step, the positions trained on and the change of every state entry."""
+
+
+def class_numbers(given: Iterable[int]) -> tuple[int, ...]:
+    """Forgotten classes as sorted whole numbers, each once; NumPy's and torch's integers, too.
+
+    Raises TypeError for anything else, a lone number or a string among it.
+    """
+    try:
+        return tuple(sorted({_whole_number(label) for label in given}))
+    except TypeError:
+        raise TypeError(
+            f"forget_classes must be a sequence of whole numbers, such as (3,), got {given!r}"
+        ) from None
+
+
+def _whole_number(given: Any) -> int:
+    if isinstance(given, bool):
+        raise TypeError
+    return operator.index(given)
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,9 @@ class ForgetRequest:
         never trained on; it decides when to stop.
     fresh_model: makes an untrained twin of the original, initialised from the global seed.
     training_log: the log of the original's training.
-    forget_classes: the forgotten classes; empty means instance-wise.
+    forget_classes: the forgotten classes; empty means instance-wise. They are the classes of the
+        forget set's images, no more and no fewer, which `run` compares.
+    Raises TypeError for forgotten classes that are not a sequence of whole numbers.
     """
 
     forget: Dataset[Any] | None = None
@@ -52,8 +75,7 @@ class ForgetRequest:
     forget_classes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        classes = tuple(int(label) for label in self.forget_classes)
-        object.__setattr__(self, "forget_classes", tuple(sorted(set(classes))))
+        object.__setattr__(self, "forget_classes", class_numbers(self.forget_classes))
 
     @property
     def scope(self) -> Scope:

@@ -30,7 +30,7 @@ from benchmark_adapters.harnesses.translation import (
     unlearn_in_place,
 )
 from suli_plugin.plugins import registry
-from suli_plugin.unlearner import ForgetRequest, Scope
+from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
 OURS = ("preset", "forget", "retain", "reference", "forget_classes")
 
@@ -108,7 +108,7 @@ def _class(name: str) -> type:
 def _forget_classes(parameters: dict[str, Any], dataset: Any) -> tuple[int, ...]:
     """The parameter, or the labels that made the forget partition."""
     if "forget_classes" in parameters:
-        return tuple(int(label) for label in parameters["forget_classes"])
+        return class_numbers(parameters["forget_classes"])
     name = parameters.get("forget", "forget")
     if name not in dataset.partitions:
         known = ", ".join(dataset.partitions)

@@ -33,7 +33,7 @@ from benchmark_adapters.harnesses.translation import (
     our_labels,
     unlearn_in_place,
 )
-from suli_plugin.unlearner import ForgetRequest
+from suli_plugin.unlearner import ForgetRequest, class_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ def trainer_class(
     It forgets `raw_datasets["df"]`, retains `dr`, and stops by `validation`, or by `test` where
     there is none: held-out data that decides when to stop. settings: hyper-parameters.
     """
+    classes = class_numbers(forget_classes)
     from mubench.trainer.base import UnlearningTrainer
     from transformers.trainer_utils import TrainOutput
 
@@ -91,7 +92,7 @@ def trainer_class(
                 retain=dataset_of(self.raw_datasets["dr"]),
                 reference=dataset_of(self.raw_datasets[reference]),
                 fresh_model=lambda: type(self.model)(copy.deepcopy(self.model.config)),
-                forget_classes=tuple(forget_classes),
+                forget_classes=classes,
             )
 
     PluginTrainer.__name__ = PluginTrainer.__qualname__ = f"{label.title()}Trainer"

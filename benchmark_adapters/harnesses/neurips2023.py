@@ -22,7 +22,7 @@ from benchmark_adapters.harnesses.translation import (
     unlearn_in_place,
     untrained_copy,
 )
-from suli_plugin.unlearner import ForgetRequest
+from suli_plugin.unlearner import ForgetRequest, class_numbers
 
 Unlearning = Callable[[nn.Module, Any, Any, Any], nn.Module]
 
@@ -41,6 +41,8 @@ def unlearning_with(
     net's architecture with every layer's `reset_parameters` called, as the kit passes no other.
     """
 
+    classes = class_numbers(forget_classes)
+
     def unlearning(
         net: nn.Module, retain_loader: Any, forget_loader: Any, val_loader: Any
     ) -> nn.Module:
@@ -49,7 +51,7 @@ def unlearning_with(
             retain=dataset_of(retain_loader),
             reference=dataset_of(val_loader),
             fresh_model=lambda: untrained_copy(net),
-            forget_classes=tuple(forget_classes),
+            forget_classes=classes,
         )
         accelerator = accelerator_on(next(net.parameters()).device)
         unlearn_in_place(label, net, request, settings=settings, accelerator=accelerator, seed=seed)

@@ -27,7 +27,7 @@ from benchmark_adapters.harnesses.translation import (
 )
 from suli_plugin.plugins import registry
 from suli_plugin.runner import Unlearned
-from suli_plugin.unlearner import ForgetRequest, Scope
+from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
 
 def __getattr__(name: str) -> type:
@@ -54,7 +54,7 @@ def _class(name: str) -> type:
         ) -> None:
             super().__init__(rmodel)
             self.label = f"{method}@{preset}" if preset else method
-            self.forget_classes, self.seed = tuple(forget_classes), seed
+            self.forget_classes, self.seed = class_numbers(forget_classes), seed
             self.settings = settings
             scope: Scope = "class-wise" if self.forget_classes else "instance-wise"
             registry().unlearner(self.label, scope, settings)

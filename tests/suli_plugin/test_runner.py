@@ -216,6 +216,79 @@ def test_a_label_outside_is_found_wherever_it_is():
         )
 
 
+def of_classes(*labels):
+    return images(count=len(labels)).relabelled(torch.tensor(labels))
+
+
+@pytest.mark.parametrize(
+    ("forget", "classes", "message"),
+    [
+        (of_classes(3, 3), (4,), r"class 4 to be forgotten, .* holds images of class 3; name"),
+        (of_classes(3, 5, 3), (3,), "class 3 to be forgotten, .* images of classes 3, 5; name"),
+        (of_classes(3), (3, 5), "classes 3, 5 to be forgotten, .* images of class 3; name"),
+        (of_classes(*range(10)), (3,), "class 3 .* classes 0, 1, 2, 3, 4 and 5 more; name"),
+    ],
+)
+def test_a_request_that_names_other_classes_than_its_images_have_is_refused(
+    forget, classes, message
+):
+    with pytest.raises(ValueError, match=f"contradicts itself: it names {message}"):
+        run(SULI(), trained_convnet(), ForgetRequest(forget=forget, forget_classes=classes))
+
+
+def test_the_slip_is_found_in_a_streamed_set_too():
+    class Stream(Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, position):
+            return torch.zeros(1, 8, 8), [3, 3, 5][position]
+
+    asked = ForgetRequest(forget=Stream(), forget_classes=(3,))
+    with pytest.raises(ValueError, match="images of classes 3, 5"):
+        run(SULI(), trained_convnet(), asked, memory_limit=0)
+
+
+def test_a_retain_set_with_images_of_a_forgotten_class_is_refused():
+    asked = request("class-wise")
+    whole = replace(asked, retain=asked.retain.relabelled(torch.arange(len(asked.retain)) % 10))
+    with pytest.raises(ValueError, match="class 3 to be forgotten, but the retain set holds"):
+        run(FineTune(), trained_convnet(), whole)
+
+
+def test_a_streamed_retain_set_is_not_read_for_its_labels():
+    reads = []
+
+    class Stream(Dataset):
+        def __len__(self):
+            return 500
+
+        def __getitem__(self, position):
+            reads.append(position)
+            return torch.zeros(1, 8, 8), 1
+
+    @dataclass(frozen=True, kw_only=True)
+    class Nothing(Greedy):
+        needs: ClassVar[dict] = {"class-wise": frozenset({"retain"})}
+
+    asked = ForgetRequest(retain=Stream(), forget_classes=(3,))
+    run(Nothing(), trained_convnet(), asked, memory_limit=0)
+    assert set(reads) == {0}
+
+
+@pytest.mark.parametrize("classes", [3, "3", (3.0,), (True,), ("3",), None])
+def test_forgotten_classes_that_are_no_sequence_of_numbers_are_refused_with_what_came(classes):
+    with pytest.raises(TypeError, match=r"sequence of whole numbers, such as \(3,\), got"):
+        ForgetRequest(forget_classes=classes)
+
+
+@pytest.mark.parametrize(
+    "classes", [[5, 3, 5], {3, 5}, range(3, 6, 2), np.array([3, 5]), torch.tensor([3, 5])]
+)
+def test_forgotten_classes_may_be_any_whole_numbers(classes):
+    assert ForgetRequest(forget_classes=classes).forget_classes == (3, 5)
+
+
 def test_an_empty_retain_set_means_that_everything_is_forgotten():
     asked = replace(request("class-wise"), retain=images(count=0))
     with pytest.raises(ValueError, match="forget set would be everything"):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from harness_cases import class_three, same_weights, unlearned_by_us
 from harness_runs import clone_of, run_in, source_hash
+from repository import SUPPORT
 from torch import nn
 
 import benchmark_adapters.harnesses
@@ -91,7 +92,7 @@ def configuration(folder):
 
 
 @pytest.fixture(scope="module")
-def walk(environment_of, tmp_path_factory, request):
+def walk(environment_of, tmp_path_factory):
     clone = clone_of("SULI_ERASURE", "github.com/aiim-research/ERASURE")
     python = environment_of("erasure", NEEDS)
     folder = tmp_path_factory.mktemp("erasure")
@@ -99,7 +100,7 @@ def walk(environment_of, tmp_path_factory, request):
     (folder / "digits.jsonc").write_text(json.dumps(configuration(folder)))
     done = run_in(
         python, [clone / "main.py", folder / "digits.jsonc"], folder,
-        path=[request.path.parent, clone],
+        path=[SUPPORT, clone],
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     assert source_hash(clone) == before

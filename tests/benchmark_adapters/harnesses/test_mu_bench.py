@@ -6,6 +6,7 @@ import pytest
 from benchmark_adapters.mu_bench import main
 from click.testing import CliRunner
 from harness_runs import clone_of, run_in, source_hash
+from repository import SUPPORT
 
 NEEDS = ("transformers==4.57.6", "datasets<4", "nltk", "peft", "wandb", "pandas", "scipy")
 LABELS = ("suli", "su", "neg_grad", "logit_mask")
@@ -28,7 +29,7 @@ SCRIPT = {
 
 
 @pytest.fixture(scope="module")
-def mu_bench(environment_of, tmp_path_factory, request):
+def mu_bench(environment_of, tmp_path_factory):
     """Python, and a folder with the files that MU-Bench would get from the Hub."""
     clone = clone_of("SULI_MU_BENCH", "github.com/CLU-UML/MU-Bench")
     python = environment_of("mu_bench", NEEDS)
@@ -36,12 +37,12 @@ def mu_bench(environment_of, tmp_path_factory, request):
 
     def run(*arguments):
         before = source_hash(clone)
-        done = run_in(python, arguments, folder, path=[clone, request.path.parent])
+        done = run_in(python, arguments, folder, path=[clone, SUPPORT])
         assert done.returncode == 0, done.stdout[-3000:]
         assert source_hash(clone) == before
         return done.stdout
 
-    program = request.path.parent / "digits_in_mu_bench.py"
+    program = SUPPORT / "digits_in_mu_bench.py"
     run(program, "files")
     return clone, folder, run, program
 

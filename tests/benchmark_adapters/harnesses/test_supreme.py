@@ -8,6 +8,7 @@ import torch
 from click.testing import CliRunner
 from harness_cases import LABELS, class_three, same_weights, unlearned_by_us
 from harness_runs import run_in, source_hash
+from repository import SUPPORT
 
 from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from suli_plugin.cli import main
@@ -34,7 +35,7 @@ def supreme(environment_of):
 
 
 @pytest.fixture(scope="module")
-def walk(supreme, tmp_path_factory, request):
+def walk(supreme, tmp_path_factory):
     """SUPREME trains an original, and unlearns class 3 with each of our methods; one process."""
     folder = tmp_path_factory.mktemp("supreme")
     package = next(supreme.parents[1].rglob("site-packages")) / "supreme"
@@ -42,9 +43,9 @@ def walk(supreme, tmp_path_factory, request):
     logs = folder / "logs" / "a" / "b" / "c"
     done = run_in(
         supreme,
-        [request.path.parent / "supreme_walk.py", SEED, *LABELS],
+        [SUPPORT / "supreme_walk.py", SEED, *LABELS],
         folder,
-        path=[request.path.parent],
+        path=[SUPPORT],
         SUPREME_PROJECT_ROOT=folder,
         LOG_DIR=logs,
         PERFORM_EVALUATION="true",
@@ -84,7 +85,7 @@ def test_supremes_weights_are_those_of_our_own_runner(walk, name):
     assert same_weights(torch.load(saved, weights_only=False)["model"], ours.state_dict())
 
 
-def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk, request):
+def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk):
     # SUPREME leaves a thread behind that would keep it running for ever.
     logs, original, _ = walk
     done = run_in(
@@ -106,7 +107,7 @@ def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk, reque
             *f"-weight_path {original} -eval_metrics accuracy -precision 16-true".split(),
         ],
         original.parent,
-        path=[request.path.parent],
+        path=[SUPPORT],
         LOG_DIR=logs.parent / "fails",
         SCALENE="1",
     )

@@ -6,6 +6,7 @@ import pytest
 import torch
 from harness_cases import class_three, same_weights, unlearned_by_us
 from harness_runs import run_in, source_hash
+from repository import SUPPORT
 
 from benchmark_adapters.benchmarks.digits import digits_original
 
@@ -44,13 +45,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def walk(environment_of, tmp_path_factory, request):
+def walk(environment_of, tmp_path_factory):
     python = environment_of("torchunlearn", ("torchunlearn==0.1.0", "matplotlib"))
     folder = tmp_path_factory.mktemp("torchunlearn")
     package = next(python.parents[1].rglob("site-packages")) / "torchunlearn"
     before = source_hash(package)
     torch.save(digits_original(0).state_dict(), folder / "original.pt")
-    done = run_in(python, ["-c", CODE], folder, path=[request.path.parent])
+    done = run_in(python, ["-c", CODE], folder, path=[SUPPORT])
     assert done.returncode == 0, done.stdout
     assert source_hash(package) == before
     return folder, json.loads((folder / "report.json").read_text())
