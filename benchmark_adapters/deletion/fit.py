@@ -8,6 +8,7 @@ import torch
 
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.originals.load import LoadedOriginal
+from suli_plugin.failure import Failure
 from suli_plugin.unlearner import RESOURCES, Resource, Scope, Unlearner
 
 _REMEDIES: Mapping[Resource, str] = {
@@ -23,8 +24,9 @@ def check_method(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None
 
 
 def check_data(original: LoadedOriginal, data: DeletionData) -> None:
-    """Raise ValueError if images or classes are not those that the original takes."""
+    """Raise ValueError if images, labels or classes are not those that the original takes."""
     _check_images(original, data)
+    _check_labels(original, data)
     _check_classes(original, data)
 
 
@@ -62,6 +64,21 @@ def _check_images(original: LoadedOriginal, data: DeletionData) -> None:
             f"the images are {width}x{height}, and {original.source} takes "
             f"{wanted[2]}x{wanted[1]}{resize}"
         )
+
+
+def _check_labels(original: LoadedOriginal, data: DeletionData) -> None:
+    """Every label that is read has an output, whatever becomes of its sample."""
+    outputs = original.config.num_classes
+    for place in data.places.values():
+        labels = place.base.labels
+        outside = labels[labels >= outputs]
+        if len(outside):
+            counted = "; they seem to count from 1" * (int(labels.min()) == 1)
+            raise Failure(
+                f"split {place.base.split!r} of {place.base.source} holds label "
+                f"{int(outside.max())}, and {original.source} has {outputs} outputs "
+                f"(0 to {outputs - 1}){counted}: data and original do not belong together"
+            )
 
 
 def _check_classes(original: LoadedOriginal, data: DeletionData) -> None:

@@ -45,6 +45,8 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     """What the numbers do not say, in plain words."""
     record, forgotten = facts["record"], facts["forget_set"]
     found = [f"Not measured: {what} ({why})." for what, why in facts["not_measured"].items()]
+    if facts["original"]["state_hash"] == facts["result"]["state_hash"]:
+        found.insert(0, "Nothing was changed: every weight is the original's, bit for bit.")
     if record.get("control"):
         found.insert(0, f"`{record['method']}` is a control: it forgets nothing honestly.")
     if forgotten["copies"] is None:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 
+from benchmark_adapters.deletion.belonging import check_belonging
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.deletion.fit import check_data, check_method
-from benchmark_adapters.metrics.scoring import not_measurable, score
+from benchmark_adapters.metrics.scoring import Predicted, not_measurable, predict, scores_of
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
+from suli_plugin.evaluation import evaluate
+from suli_plugin.failure import Failure
 from suli_plugin.plugins import Origin, Registry
 from suli_plugin.runner import Unlearned, run
 from suli_plugin.training import Progress
@@ -80,9 +82,18 @@ class DeletionRequest:
         )
 
     def fulfil(
-        self, accelerator: Accelerator, progress: Progress = lambda entry: None
+        self,
+        accelerator: Accelerator,
+        progress: Progress = lambda entry: None,
+        *,
+        allow_unchanged: bool = False,
     ) -> Fulfilled:
-        """Unlearn, and score the original and the unlearned model in float32."""
+        """Unlearn, and score the original and the unlearned model in float32.
+
+        Raises Failure, before anything is unlearned, if the original knows the data no better
+        than by chance, and if the method left every weight and buffer as it was, unless it is a
+        control or `allow_unchanged`.
+        """
         original, data = self.original, self.data
         request = ForgetRequest(
             forget=data.forget,
@@ -92,14 +103,8 @@ class DeletionRequest:
             forget_classes=data.forget_classes,
         )
         original_hash = state_hash(original.model)
-        try:
-            before = self.scored(original.model, accelerator)
-        except (RuntimeError, IndexError) as error:
-            shape = tuple(data.forget[0][0].shape)
-            raise ValueError(
-                f"{original.source} cannot take images of shape {shape}: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+        known = self._known_before(accelerator)
+        before = self._scores(known)
         unlearned = run(
             self.unlearner,
             original.model,
@@ -108,7 +113,9 @@ class DeletionRequest:
             seed=self.seed,
             progress=progress,
         )
-        after = self.scored(unlearned.model, accelerator)
+        if state_hash(unlearned.model) == original_hash and not allow_unchanged:
+            self._refuse_unchanged(unlearned)
+        after = self._scores(predict(unlearned.model, data, accelerator))
         record = run_record(
             unlearned,
             self.origin,
@@ -128,11 +135,41 @@ class DeletionRequest:
         )
         return Fulfilled(unlearned, before, record)
 
-    def scored(self, model: torch.nn.Module, accelerator: Accelerator) -> dict[str, float]:
-        """The metrics of a model on the request's data, fractions in [0, 1]."""
+    def _known_before(self, accelerator: Accelerator) -> Predicted:
+        """What the original says of each set. Raises Failure if it looks like guessing."""
+        original, data = self.original, self.data
+        model = original.model.to(accelerator.device)
+        try:
+            found = predict(model, data, accelerator)
+            sets = {name: getattr(found, name) for name in ("forget", "retain", "test")}
+            if data.reference is not None:
+                sets["reference"] = evaluate(model, data.reference, accelerator)
+        except (RuntimeError, IndexError) as error:
+            shape = tuple(data.forget[0][0].shape)
+            raise ValueError(
+                f"{original.source} cannot take images of shape {shape}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        check_belonging(
+            {name: of for name, of in sets.items() if of is not None},
+            data.forget_classes,
+            original=original.source,
+            outputs=original.config.classes or range(original.config.num_classes),
+        )
+        return found
+
+    def _refuse_unchanged(self, unlearned: Unlearned) -> None:
+        if not self.unlearner.control:
+            raise Failure(
+                f"nothing was changed: {self.label} left every weight of {self.original.source} "
+                f"as it was, and stopped because: {unlearned.stop_reason}; pass "
+                f"--allow-unchanged to write it all the same"
+            )
+
+    def _scores(self, predicted: Predicted) -> dict[str, float]:
+        """The metrics of predictions on the request's data, fractions in [0, 1]."""
         attack = "membership inference" not in self.not_measured
-        model = model.to(accelerator.device)
-        return score(model, self.data, accelerator, seed=self.seed, attack=attack)
+        return scores_of(predicted, self.data.forget_classes, seed=self.seed, attack=attack)
 
     def _key(self, original_hash: str, accelerator: Accelerator) -> str:
         return cell_key(

@@ -52,6 +52,10 @@ def register_commands(cli: click.Group) -> None:
 @click.option("--push", "repository", metavar="ORG/NAME", help="Publish it in this repository.")
 @create_pr
 @private
+@click.option(
+    "--allow-unchanged", is_flag=True,
+    help="Write a checkpoint even if no weight of the original was changed.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a checkpoint, here and with --push.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
@@ -94,7 +98,9 @@ def unlearn(**options: Any) -> None:
         warn_of_copies(request)
     with one_line_errors(failed=True):
         with round_progress(shown=accelerator.is_main_process) as progress:
-            outcome = request.fulfil(accelerator, progress)
+            outcome = request.fulfil(
+                accelerator, progress, allow_unchanged=options["allow_unchanged"]
+            )
         if not accelerator.is_main_process:
             return
         from benchmark_adapters.deletion.unlearned_checkpoint import write_unlearned

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 def check_options(options: dict[str, Any]) -> None:
     """What can be known to be wrong before anything is read."""
     from benchmark_adapters.deletion.publish import check_repository
-    from benchmark_adapters.originals.checkpoints import check_target
+    from benchmark_adapters.originals.checkpoints import check_target, check_writable
     from suli_plugin.plugins import registry
 
     check_target(options["output"], force=options["force"])
+    check_writable(options["output"])
     if options["repository"] is not None:
         check_repository(options["repository"])
     elif options["create_pr"] or options["private"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -39,6 +40,15 @@ class Sets(Protocol):
         """The forgotten classes; empty for instance-wise."""
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What a model says of each set that there is."""
+
+    forget: Predictions
+    retain: Predictions | None
+    test: Predictions | None
+
+
 def score(
     model: nn.Module,
     sets: Sets,
@@ -52,14 +62,27 @@ def score(
     seed: of the membership inference. attack: False leaves that out (see `not_measurable`).
     """
 
-    def predict(images: ImageSet | None) -> Predictions | None:
+    predicted = predict(model, sets, accelerator)
+    return scores_of(predicted, sets.forget_classes, seed=seed, attack=attack)
+
+
+def predict(model: nn.Module, sets: Sets, accelerator: Accelerator) -> Predicted:
+    """One float32 pass over each set."""
+
+    def of(images: ImageSet | None) -> Predictions | None:
         return None if images is None else evaluate(model, images, accelerator)
 
-    forget = evaluate(model, sets.forget, accelerator)
-    retain, test = predict(sets.retain), predict(sets.test)
-    scores = accuracies(forget, retain, test, sets.forget_classes)
+    return Predicted(evaluate(model, sets.forget, accelerator), of(sets.retain), of(sets.test))
+
+
+def scores_of(
+    predicted: Predicted, forget_classes: Sequence[int], *, seed: int, attack: bool = True
+) -> dict[str, float]:
+    """The metrics of `score`, from predictions that there are."""
+    forget, test = predicted.forget, predicted.test
+    scores = accuracies(forget, predicted.retain, test, forget_classes)
     if attack and test is not None:
-        found = loss_attack(forget, test, sets.forget_classes, seed=seed)
+        found = loss_attack(forget, test, forget_classes, seed=seed)
         scores |= {"mia_accuracy": found.accuracy, "mia_auc": found.auc}
     return scores
 

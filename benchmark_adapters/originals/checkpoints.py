@@ -22,6 +22,7 @@ from torch import nn
 
 from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.originals.weight_files import check_fit
+from suli_plugin.failure import Failure
 from suli_plugin.randomness import seeded
 
 WEIGHTS = "model.safetensors"
@@ -113,9 +114,11 @@ def write_checkpoint(folder: Path, model: nn.Module, config: CheckpointConfig) -
     with seeded(0, torch.device("cpu")):
         described = config.build()
     check_fit(described.state_dict(), state, f"{config.architecture} as its config describes it")
-    safetensors.torch.save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     text = json.dumps(config.as_json(), indent=1, allow_nan=False, ensure_ascii=False)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    safetensors.torch.save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    # The library makes a file for its owner alone; this one is as the user's umask says.
+    shutil.copymode(folder / CONFIG, folder / WEIGHTS)
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
 
 
@@ -145,6 +148,16 @@ def whole_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Iter
         raise ValueError(f"cannot write {folder}: {reason}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Raise Failure if `whole_folder` could not write there; nothing is left of the attempt."""
+    target = Path(os.path.abspath(folder))
+    there = next(parent for parent in target.parents if os.path.lexists(parent))
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=f".{target.name}.", dir=there))
+    except OSError as error:
+        raise Failure(f"cannot write {folder}: {there}: {error.strerror}") from error
 
 
 def _swap(target: Path, new: Path, old: Path) -> None:

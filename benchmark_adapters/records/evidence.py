@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from benchmark_adapters.originals.weight_files import load_weights, read_weights
+from benchmark_adapters.records.record import write_atomically
 
 MODEL_SUFFIX = ".safetensors"
 LOGITS_SUFFIX = ".logits.safetensors.gz"
@@ -105,12 +104,5 @@ def _read(path: Path, sha256: str | None) -> bytes:
 
 
 def _written(path: Path, data: bytes) -> dict[str, str]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(path, data)
     return {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,6 +55,50 @@ def digits_folder(
         made.to_parquet(folder / "plain_text" / f"{name}-00000-of-00001.parquet")
     held = "  - split: held\n    path: plain_text/held-*.parquet\n"
     (folder / "README.md").write_text(README.removesuffix("---\n") + held + "---\n")
+    return folder
+
+
+def digits_as_png(
+    folder: Path,
+    names: tuple[str | None, ...] = NAMES,
+    *,
+    keep: slice = slice(0, 150),
+    split: str = "train",
+) -> Path:
+    """Folders of PNG files, SPLIT/CLASS/N.png, as people have them.
+
+    names: of the folders, by digit; None leaves a digit out. keep: the rows of the digits.
+    """
+    pixels, labels = _digits(16)
+    for row, (image, label) in enumerate(zip(pixels[keep], labels[keep].tolist(), strict=True)):
+        if names[label] is not None:
+            place = folder / split / names[label]
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{row:04}.png").write_bytes(encoded(image))
+    return folder
+
+
+def numbered_digits(folder: Path, label_of: Callable[[int], int]) -> Path:
+    """Parquet whose labels are numbers without names, told from the digits by `label_of`."""
+    from datasets import Dataset, Features, Value
+    from datasets import Image as ImageFeature
+
+    pixels, labels = _digits(16)
+    features = Features({"img": ImageFeature(), "label": Value("int64")})
+    folder.mkdir(parents=True)
+    for name, keep in (("train", slice(0, 150)), ("test", slice(TRAIN, TRAIN + 100))):
+        images = [{"bytes": encoded(image), "path": None} for image in pixels[keep]]
+        rows = {"img": images, "label": [label_of(label) for label in labels[keep].tolist()]}
+        Dataset.from_dict(rows, features=features).to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def with_classes(original: Path, folder: Path, names: tuple[str, ...] | None) -> Path:
+    """A copy of an original whose configuration names its classes so, or not at all."""
+    shutil.copytree(original, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["classes"] = names
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 

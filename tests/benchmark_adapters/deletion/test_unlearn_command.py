@@ -1,6 +1,7 @@
 """`suli unlearn`: what may be asked, what it says, what it writes, and what it refuses."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -138,7 +139,7 @@ def test_ids_of_a_column_and_exact_copies_left_behind(original, digits, tmp_path
     rows.to_parquet(tmp_path / "d" / "train.parquet")
     forget = ("--forget-ids", ids_file(tmp_path, "scan-0005"))
     done = ask(original, tmp_path / "d", "--id-column", "name", "--output", tmp_path / "out",
-               forget=forget, method="original")  # fmt: skip
+               "--allow-unchanged", forget=forget, method="original")  # fmt: skip
     assert "warning: 1 other samples are exact copies" in done.stderr
     assert "scan-0400 of scan-0005" in done.stderr
     assert "1 other training samples are exact copies" in (tmp_path / "out/README.md").read_text()
@@ -254,7 +255,7 @@ def test_what_is_no_original_or_no_data_is_refused(original, digits, tmp_path):
 
 def test_an_output_that_is_there_is_replaced_only_by_force(original, digits, tmp_path):
     out = tmp_path / "out"
-    ask(original, digits, "--output", out, method="original")
+    ask(original, digits, "--output", out, "--allow-unchanged", method="original")
     first = read_receipt(out)
     said = ask(original, digits, "--output", out, method="su", code=2)
     assert f"{out} exists" in said.stderr and read_receipt(out) == first
@@ -265,6 +266,23 @@ def test_an_output_that_is_there_is_replaced_only_by_force(original, digits, tmp
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     said = ask(original, digits, "--output", tmp_path / "mine", "--force", code=2)
     assert "holds no checkpoint" in said.stderr and (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_an_output_that_cannot_be_written_is_found_before_unlearning(original, digits, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "out"
+    said = ask(original, digits, "--output", out, code=1)
+    assert f"Error: cannot write {out}" in said.stderr and "forgetting" not in said.stderr
+
+
+def test_every_file_of_a_checkpoint_is_readable_as_the_umask_says(original, digits, tmp_path):
+    before = os.umask(0o027)
+    try:
+        ask(original, digits, "--output", tmp_path / "out", method="bn_drift")
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "out").iterdir()}
+    assert set(modes.values()) == {"0o640"}, modes
 
 
 def test_a_control_is_called_one(original, digits, tmp_path):

@@ -13,8 +13,14 @@ import torch
 from repository import ROOT, SUPPORT
 
 from benchmark_adapters.architectures import build_architecture
-from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint, whole_folder
+from benchmark_adapters.originals.checkpoints import (
+    CheckpointConfig,
+    check_writable,
+    save_checkpoint,
+    whole_folder,
+)
 from benchmark_adapters.originals.load import load_original
+from suli_plugin.failure import Failure
 
 CONFIG = CheckpointConfig(
     architecture="cifar_resnet20",
@@ -237,3 +243,23 @@ def test_the_document_is_readable_and_says_its_version(model, tmp_path):
     with pytest.raises(ValueError, match="it lacks num_classes, std"):
         CheckpointConfig.from_json({"suli_checkpoint": 1, "architecture": "x", "mean": [0.5]})
     assert CheckpointConfig.from_json({**document, "new": 1}).training == {"by": "Zoë"}
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_every_file_is_readable_as_the_umask_says(mask, model, tmp_path):
+    before = os.umask(mask)
+    try:
+        save_checkpoint(tmp_path / "saved", model, CONFIG)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "saved").iterdir()}
+    assert modes == {0o666 & ~mask}
+
+
+def test_what_cannot_be_written_is_found_beforehand(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for folder in ("/proc/nowhere/out", tmp_path / "file" / "out", tmp_path / ("x" * 300)):
+        with pytest.raises(Failure, match="cannot write"):
+            check_writable(folder)
+    check_writable(tmp_path / "not" / "there" / "yet")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

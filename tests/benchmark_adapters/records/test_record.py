@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import stat
 import threading
 
 import pytest
@@ -97,3 +98,13 @@ def test_readers_never_see_a_part_while_others_write(tmp_path):
             writer.join()
     assert seen <= set(texts)
     assert os.listdir(tmp_path) == ["r.json"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_who_may_read_it_is_the_umask_to_say(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "record.json", "{}")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "record.json").stat().st_mode) == 0o666 & ~mask
