@@ -35,6 +35,8 @@ def training_mode(model: nn.Module, batch_norm: BatchNorm) -> Iterator[None]:
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; every module's own flags come back afterwards."""
     with _flags_restored(model), torch.no_grad():
+        # Some (LeViT) keep what they compute from weights until they are next put into training.
+        model.train()
         model.eval()
         yield
 

@@ -35,8 +35,23 @@ def check_fit(model: nn.Module, session: Session) -> None:
             _check_classes(session.forget_classes, images, labels)
 
 
+def check_twin(twin: nn.Module, model: nn.Module, session: Session) -> None:
+    """Raise ValueError where a model that was constructed computes otherwise than its original."""
+    device = next(model.parameters()).device
+    for name in IMAGE_RESOURCES:
+        if name in session.granted:
+            images = session.granted[name]
+            one, other = (_logits_of_first(net, images, session) for net in (twin, model))
+            if not torch.allclose(one.to(device), other, rtol=1e-3, atol=1e-3):
+                raise ValueError(
+                    "the model can't be copied, and what fresh_model= makes computes something "
+                    "else with the same weights: it must be made with the original's options"
+                )
+
+
 def _logits_of_first(model: nn.Module, images: ImageSet, session: Session) -> Tensor:
-    first = device_images(images, torch.tensor([0]), session.device, session.channels_last)
+    device = next((of.device for of in model.parameters()), session.device)
+    first = device_images(images, torch.tensor([0]), device, session.channels_last)
     try:
         with evaluation_mode(model):
             logits = session.logits_of(model(first))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,13 +30,15 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def draws_random_numbers(model: nn.Module, images: Tensor) -> bool:
     """Whether a training pass of this model is random (dropout and the like).
 
-    Found by running one on a copy and looking whether a global generator moved, which catches
-    randomness that no module type shows. images: (B, C, H, W), on the model's device.
+    Found by running one and looking whether a global generator moved, which catches randomness
+    that no module type shows. images: (B, C, H, W), on the model's device. Buffers stay as they
+    are.
     """
-    twin = copy.deepcopy(model)
-    before = _random_state(images.device)
-    with training_mode(twin, "keep"), torch.no_grad():
-        twin(images)
+    before, buffers = _random_state(images.device), [held.clone() for held in model.buffers()]
+    with training_mode(model, "keep"), torch.no_grad():
+        model(images)
+        for buffer, old in zip(model.buffers(), buffers, strict=True):
+            buffer.copy_(old)
     after = _random_state(images.device)
     _restore(before, images.device)
     return not _same(before, after)

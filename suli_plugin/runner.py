@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,12 +14,13 @@ from torch import nn
 
 from suli_plugin.cost import Clock, Seconds
 from suli_plugin.divergence import Diverged
-from suli_plugin.fit import check_fit
+from suli_plugin.fit import check_fit, check_twin
 from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf, logits_of
 from suli_plugin.randomness import seeded
 from suli_plugin.session import Session
 from suli_plugin.training import HistoryEntry, Progress
+from suli_plugin.twin import twin_of
 from suli_plugin.unlearner import (
     IMAGE_RESOURCES,
     RESOURCES,
@@ -114,10 +114,14 @@ def run(
             scope=request.scope,
             forget_classes=request.forget_classes,
             progress=progress,
+            construct=request.fresh_model,
         )
-        twin = _on_device(copy.deepcopy(model), session)
+        twin, copied = twin_of(model, request.fresh_model)
+        twin = session.on_device(twin)
         session.granted = _granted(request, resources, session, memory_limit)
         check_fit(twin, session)
+        if not copied:
+            check_twin(twin, model, session)
         diverged: Diverged | None = None
         try:
             unlearned = unlearner.unlearn(twin, session)
@@ -221,17 +225,13 @@ def _not_empty(images: ImageSet) -> ImageSet:
 
 
 def _fresh_models(make: Callable[[], nn.Module], session: Session) -> Callable[[], nn.Module]:
-    return lambda: _on_device(make(), session)
-
-
-def _on_device(model: nn.Module, session: Session) -> nn.Module:
-    model = model.to(session.device)
-    return model.to(memory_format=torch.channels_last) if session.channels_last else model
+    return lambda: session.on_device(make())
 
 
 def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:
     """Modes and gradient flags as the original's, memory contiguous, gradients dropped."""
-    unlearned = unlearned.to(memory_format=torch.contiguous_format)
+    # What some models computed from earlier weights (see `evaluation_mode`) goes.
+    unlearned = unlearned.to(memory_format=torch.contiguous_format).train()
     modes = {name: module.training for name, module in original.named_modules()}
     for name, module in unlearned.named_modules():
         module.training = modes.get(name, module.training)

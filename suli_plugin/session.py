@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
 from suli_plugin.training import Stop, StopRule, Trainer
+from suli_plugin.twin import Construct, twin_of
 from suli_plugin.unlearner import Resource, Scope, TrainingLog
 
 
@@ -21,6 +23,7 @@ class Session(Trainer):
     method: the unlearner's name, for messages. scope, forget_classes: of the request.
     granted: the declared resources; image sets carry their kind.
     notes: what a method found out and a reader of its result should know, JSON-able.
+    construct: makes models of the original's architecture, for those that can't be copied.
     """
 
     method: str = ""
@@ -28,6 +31,7 @@ class Session(Trainer):
     forget_classes: tuple[int, ...] = ()
     granted: dict[Resource, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    construct: Construct | None = None
 
     @property
     def forget(self) -> ImageSet:
@@ -53,6 +57,15 @@ class Session(Trainer):
     def training_log(self) -> TrainingLog:
         """The log of the original's training."""
         return self._resource("training_log")
+
+    def twin(self, model: nn.Module) -> nn.Module:
+        """A copy of the model as it is now, on the device, for a method that needs both."""
+        return self.on_device(twin_of(model, self.construct)[0])
+
+    def on_device(self, model: nn.Module) -> nn.Module:
+        """The model itself, moved to the device and into the memory layout of the run."""
+        model = model.to(self.device)
+        return model.to(memory_format=torch.channels_last) if self.channels_last else model
 
     def stop_rule(
         self, model: nn.Module, choose: Stop, *, before: Predictions | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -93,7 +92,7 @@ def _of_each_image(before: Predictions, session: Session) -> Loss:
 
 def _of_each_view(model: nn.Module, session: Session) -> Loss:
     """The original sees the augmented image that the model sees."""
-    original = copy.deepcopy(model)
+    original = session.twin(model)
 
     def loss(logits: Tensor, batch: Batch) -> Tensor:
         with evaluation_mode(original):

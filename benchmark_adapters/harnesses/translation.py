@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +24,7 @@ from benchmark_adapters.harnesses.peers import PeerMethod
 from suli_plugin.logits import logits_of
 from suli_plugin.plugins import registry
 from suli_plugin.runner import Unlearned, run
+from suli_plugin.twin import twin_of
 from suli_plugin.unlearner import ForgetRequest, Unlearner
 
 IMAGE_KEYS = ("pixel_values", "image", "img")
@@ -153,7 +153,7 @@ def untrained_copy(model: nn.Module) -> nn.Module:
     For harnesses that pass no way to make a model. Raises ValueError for a layer with parameters
     of its own that can't be reset.
     """
-    fresh = copy.deepcopy(model)
+    fresh, _ = twin_of(model)
     for module in fresh.modules():
         reset = getattr(module, "reset_parameters", None)
         if reset is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.images import ImageSet
 from suli_plugin.randomness import seeded
 from suli_plugin.training import Round, StopRule, Trainer, cross_entropy
+from suli_plugin.twin import twin_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def relearn_time(
         )
     trainer = Trainer(accelerator, seed=seed)
     with seeded(seed, trainer.device):
-        student = copy.deepcopy(model).to(trainer.device)
+        student = twin_of(model)[0].to(trainer.device)
         start = trainer.predict(student, watched).accuracy()
         stop = _Regained(watched, original_accuracy - margin, start)
         rounds = islice(_one_update_rounds(trainer, images, max_updates, batch_size), max_updates)

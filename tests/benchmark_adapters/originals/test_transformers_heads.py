@@ -17,6 +17,11 @@ _DEIT = {
     **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 8},
     **{"intermediate_size": 32, "image_size": 32},
 }
+_LEVIT = {
+    **{"image_size": 32, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 2, 2]},
+    **{"depths": [1, 1, 1], "key_dim": [8, 8, 8]},
+    **{"attention_ratio": [2, 2, 2], "mlp_ratio": [2, 2, 2]},
+}
 _PERCEIVER = {
     **{"image_size": 16, "num_latents": 8, "d_latents": 32, "num_blocks": 1},
     **{"num_self_attends_per_block": 1, "num_self_attention_heads": 2},
@@ -26,6 +31,8 @@ _PERCEIVER = {
 CLASSIFIERS = {
     "DeiTForImageClassification": ("deit", _DEIT, 32),
     "DeiTForImageClassificationWithTeacher": ("deit", _DEIT, 32),
+    "LevitForImageClassification": ("levit", _LEVIT, 32),
+    "LevitForImageClassificationWithTeacher": ("levit", _LEVIT, 32),
     "PerceiverForImageClassificationLearned": ("perceiver", _PERCEIVER, 16),
 }
 
