@@ -27,12 +27,13 @@ def check_fit(model: nn.Module, session: Session) -> None:
         if name in session.granted:
             images = session.granted[name]
             outputs = _logits_of_first(model, images, session).shape[1]
-            _check_range(session.forget_classes, outputs)
+            _check_range(session.forbidden_classes, outputs)
             labels = images.labels if name == "forget" else images.known_labels()
             if labels is None:
                 labels = images.pixels(torch.tensor([0]), torch.device("cpu"))[1]
             check_labels(images, labels, outputs)
             _check_classes(session.forget_classes, images, labels)
+            _check_forgotten_before(images, session)
 
 
 def check_twin(twin: nn.Module, model: nn.Module, session: Session) -> None:
@@ -94,6 +95,19 @@ def _check_classes(forgotten: tuple[int, ...], images: ImageSet, labels: Tensor)
         raise ValueError(
             f"the request contradicts itself: it names {_named(forgotten)} to be forgotten, but "
             f"the retain set holds images of {_named(left)}; take them out of it"
+        )
+
+
+def _check_forgotten_before(images: ImageSet, session: Session) -> None:
+    """It would be learnt again as retained data, and lower the accuracy of a reference."""
+    earlier = sorted(set(session.forgotten_before) - set(session.forget_classes))
+    if images.kind == "forget" or not earlier:
+        return
+    count = int(torch.isin(images.labels, torch.tensor(earlier)).sum())
+    if count:
+        raise ValueError(
+            f"the {images.kind} set holds {count} images of {_named(earlier)}, forgotten earlier; "
+            f"take them out of it"
         )
 
 

@@ -113,6 +113,7 @@ def run(
             method=unlearner.name,
             scope=request.scope,
             forget_classes=request.forget_classes,
+            forgotten_before=request.forgotten_before,
             progress=progress,
             construct=request.fresh_model,
         )

@@ -20,7 +20,8 @@ from suli_plugin.unlearner import Resource, Scope, TrainingLog
 class Session(Trainer):
     """A request as a method sees it. Asking for a resource that was not declared raises.
 
-    method: the unlearner's name, for messages. scope, forget_classes: of the request.
+    method: the unlearner's name, for messages. scope, forget_classes, forgotten_before: of the
+        request.
     granted: the declared resources; image sets carry their kind.
     notes: what a method found out and a reader of its result should know, JSON-able.
     construct: makes models of the original's architecture, for those that can't be copied.
@@ -29,9 +30,15 @@ class Session(Trainer):
     method: str = ""
     scope: Scope = "instance-wise"
     forget_classes: tuple[int, ...] = ()
+    forgotten_before: tuple[int, ...] = ()
     granted: dict[Resource, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     construct: Construct | None = None
+
+    @property
+    def forbidden_classes(self) -> tuple[int, ...]:
+        """The classes that no label or target may name: forgotten now or earlier, ascending."""
+        return tuple(sorted({*self.forget_classes, *self.forgotten_before}))
 
     @property
     def forget(self) -> ImageSet:

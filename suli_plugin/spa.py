@@ -10,16 +10,20 @@ from torch import Tensor
 from torch.nn.functional import kl_div
 
 
-def suppressed_classes(labels: Tensor, outputs: int, forget_classes: Sequence[int] = ()) -> Tensor:
+def suppressed_classes(
+    labels: Tensor,
+    outputs: int,
+    forget_classes: Sequence[int] = (),
+    forgotten_before: Sequence[int] = (),
+) -> Tensor:
     """Which classes each sample must lose, bool (B, K).
 
-    Class-wise: all forgotten classes, for every sample. Otherwise: the sample's label (B,).
+    Class-wise: all forgotten classes, for every sample. Otherwise: the sample's label (B,). In
+    both, the classes that were forgotten earlier, so that no target brings them back.
     """
-    if not forget_classes:
-        return torch.nn.functional.one_hot(labels, outputs).bool()
-    mask = torch.zeros(outputs, dtype=torch.bool, device=labels.device)
-    mask[list(forget_classes)] = True
-    return mask.expand(len(labels), outputs)
+    mask = torch.zeros(len(labels), outputs, dtype=torch.bool, device=labels.device)
+    mask[:, [*forget_classes, *forgotten_before]] = True
+    return mask if forget_classes else mask.scatter(1, labels[:, None], True)
 
 
 def spa_targets(

@@ -47,8 +47,9 @@ class SelfUnlearner(ForgetOnly):
     momentum: of SGD, or Adam's first beta. epsilon: total probability left to the suppressed
     classes. temperature: divides the logits of target and student alike. suppress:
     which class a sample loses instance-wise, its label or the teacher's arg-max; class-wise it
-    loses all forgotten classes. distorted_weight: class-wise, of a second term of each step, on
-    distorted copies of the same images with the original's adjusted outputs on them as targets;
+    loses all forgotten classes, and always those of earlier requests.
+    distorted_weight: class-wise, of a second term of each step, on distorted
+    copies of the same images with the original's adjusted outputs on them as targets;
     ours, not the papers', which have none (0). It takes pixels in [0, 1], so leave it at 0 where a
     dataset gives images that are normalised already. Instance-wise there is none: the copies stand
     for the classes that are not in the forget set.
@@ -80,7 +81,9 @@ class SelfUnlearner(ForgetOnly):
     def _targets(self, logits: Tensor, labels: Tensor, session: Session) -> Tensor:
         """P' of section 3.3 from a teacher's logits (B, K)."""
         lost = logits.argmax(1) if self.suppress == "argmax" else labels
-        suppressed = suppressed_classes(lost, logits.shape[1], session.forget_classes)
+        suppressed = suppressed_classes(
+            lost, logits.shape[1], session.forget_classes, session.forgotten_before
+        )
         return spa_targets(logits, suppressed, epsilon=self.epsilon, temperature=self.temperature)
 
     def _original_teacher(self, before: Predictions, session: Session) -> Tensor:

@@ -32,8 +32,10 @@ class TrainingLog(Protocol):
         """Yield, step by step, the positions trained on and the change of every state entry."""
 
 
-def class_numbers(given: Iterable[int]) -> tuple[int, ...]:
+def class_numbers(given: Iterable[int], name: str = "forget_classes") -> tuple[int, ...]:
     """Forgotten classes as sorted whole numbers, each once; NumPy's and torch's integers, too.
+
+    name: of the argument, for messages.
 
     Raises TypeError for anything else, a lone number or a string among it.
     """
@@ -41,7 +43,7 @@ def class_numbers(given: Iterable[int]) -> tuple[int, ...]:
         return tuple(sorted({_whole_number(label) for label in given}))
     except TypeError:
         raise TypeError(
-            f"forget_classes must be a sequence of whole numbers, such as (3,), got {given!r}"
+            f"{name} must be a sequence of whole numbers, such as (3,), got {given!r}"
         ) from None
 
 
@@ -64,7 +66,9 @@ class ForgetRequest:
     training_log: the log of the original's training.
     forget_classes: the forgotten classes; empty means instance-wise. They are the classes of the
         forget set's images, no more and no fewer, which `run` compares.
-    Raises TypeError for forgotten classes that are not a sequence of whole numbers.
+    forgotten_before: classes that the model was made to forget earlier. No target teaches them
+        again; the retain and reference sets must be without them, which `run` checks.
+    Raises TypeError for classes that are not a sequence of whole numbers.
     """
 
     forget: Dataset[Any] | None = None
@@ -73,9 +77,11 @@ class ForgetRequest:
     fresh_model: Callable[[], nn.Module] | None = None
     training_log: TrainingLog | None = None
     forget_classes: tuple[int, ...] = ()
+    forgotten_before: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forget_classes", class_numbers(self.forget_classes))
+        for name in ("forget_classes", "forgotten_before"):
+            object.__setattr__(self, name, class_numbers(getattr(self, name), name))
 
     @property
     def scope(self) -> Scope:

@@ -101,7 +101,9 @@ class Adv(ForgetOnly):
             return None
         copies = torch.arange(len(session.forget)).repeat_interleave(self.adversarial_images)
         images = session.forget.subset(copies)
-        targets = random_labels(images.labels, outputs, session.forget_classes, session.generator)
+        targets = random_labels(
+            images.labels, outputs, session.forbidden_classes, session.generator
+        )
         made = targeted_l2_pgd(
             session,
             model,

@@ -37,17 +37,21 @@ def fgsm(
 ) -> AdversarialImages:
     """One step of `epsilon` (pixel units, L-infinity) away from each image's label.
 
-    A hit is a prediction that is not the label. Goodfellow et al., Explaining and Harnessing
-    Adversarial Examples, ICLR 2015, section 4. Raises ValueError for pixels outside [0, 1].
+    A hit is a prediction that is not the label; classes that were forgotten earlier are left out
+    of the predictions. Goodfellow et al., Explaining and Harnessing Adversarial Examples, ICLR
+    2015, section 4. Raises ValueError for pixels outside [0, 1].
     """
 
     def perturb(natural: Tensor, positions: Tensor) -> Tensor:
         gradient = _gradient(session, model, images, images.labels, positions, natural)
         return (natural + epsilon * gradient.sign()).clamp(0, 1)
 
-    made = _attacked(session, model, images, images.labels, perturb)
-    hits = made.predicted != images.labels
-    return AdversarialImages(made.images, made.predicted, float(hits.double().mean()))
+    made = _attacked(images, images.labels, perturb, session, model)
+    before = torch.tensor(session.forgotten_before, dtype=torch.int64)
+    logits = session.predict(model, made).logits.index_fill(1, before, -torch.inf)
+    predicted = logits.argmax(1)
+    hits = predicted != images.labels
+    return AdversarialImages(made, predicted, float(hits.double().mean()))
 
 
 def targeted_l2_pgd(
@@ -79,27 +83,27 @@ def targeted_l2_pgd(
             adversarial = _into_ball(moved, natural, radius)
         return adversarial
 
-    return _attacked(session, model, images, targets, perturb)
+    made = _attacked(images, targets, perturb, session, model)
+    after = session.predict(model, made)
+    return AdversarialImages(made, after.logits.argmax(1), after.accuracy())
 
 
 def _attacked(
-    session: Session,
-    model: nn.Module,
     images: ImageSet,
     labels: Tensor,
     perturb: Callable[[Tensor, Tensor], Tensor],
-) -> AdversarialImages:
+    session: Session,
+    model: nn.Module,
+) -> ImageSet:
     parts = []
     with evaluation_mode(model):
         for positions in torch.arange(len(images)).split(BATCH_SIZE):
             pixels, _ = images.pixels(positions, session.device)
             natural = _in_unit_box(pixels, session.method)
             parts.append(_stored(perturb(natural, positions), pixels).cpu())
-    made = ImageSet.of_tensors(
+    return ImageSet.of_tensors(
         torch.cat(parts), labels, mean=_as_list(images.mean), std=_as_list(images.std)
     )
-    after = session.predict(model, made)
-    return AdversarialImages(made, after.logits.argmax(1), after.accuracy())
 
 
 def _gradient(

@@ -82,7 +82,7 @@ class Delete(ForgetOnly):
 
 def _of_each_image(before: Predictions, session: Session) -> Loss:
     """The original's outputs for an image never change, so they are taken from one pass."""
-    targets = _targets(before.logits, before.labels).to(session.device)
+    targets = _targets(before.logits, before.labels, session).to(session.device)
 
     def loss(logits: Tensor, batch: Batch) -> Tensor:
         return spa_loss(targets[batch.positions.to(targets.device)], logits)
@@ -96,11 +96,14 @@ def _of_each_view(model: nn.Module, session: Session) -> Loss:
 
     def loss(logits: Tensor, batch: Batch) -> Tensor:
         with evaluation_mode(original):
-            targets = _targets(session.forward(original, batch), batch.labels)
+            targets = _targets(session.forward(original, batch), batch.labels, session)
         return spa_loss(targets, logits)
 
     return loss
 
 
-def _targets(logits: Tensor, labels: Tensor) -> Tensor:
-    return spa_targets(logits, suppressed_classes(labels, logits.shape[1]))
+def _targets(logits: Tensor, labels: Tensor, session: Session) -> Tensor:
+    suppressed = suppressed_classes(
+        labels, logits.shape[1], forgotten_before=session.forgotten_before
+    )
+    return spa_targets(logits, suppressed)

@@ -26,10 +26,10 @@ class InitialLabel(ForgetOnly):
     """Labels come from an untrained twin of the original in evaluation mode, once.
 
     labels: `hard`, the twin's most likely class that is neither the sample's own nor forgotten;
-    `soft`, the twin's whole distribution, no class left out, as in Bad Teaching's forget loss.
-    An untrained network prefers one or two classes whatever it sees: the count of the hard labels
-    is in the result's notes. The paper gives no settings; Adam 1e-4 is the Bad Teaching
-    repository's, epochs, batch size and stop rule are those of SU.
+    `soft`, the twin's whole distribution, as in Bad Teaching's forget loss, no class left out
+    but those that were forgotten earlier. An untrained network prefers one or two classes whatever
+    it sees: the count of the hard labels is in the result's notes. The paper gives no settings;
+    Adam 1e-4 is the Bad Teaching repository's, epochs, batch size and stop rule are those of SU.
     """
 
     name: ClassVar[str] = "initial_label"
@@ -67,11 +67,12 @@ class InitialLabel(ForgetOnly):
 
     def _lesson(self, untrained: Tensor, session: Session) -> tuple[ImageSet, Loss]:
         if self.labels == "hard":
-            labels = initial_labels(untrained, session.forget.labels, session.forget_classes)
+            labels = initial_labels(untrained, session.forget.labels, session.forbidden_classes)
             counts = torch.bincount(labels, minlength=untrained.shape[1])
             session.notes["label_counts"] = counts.tolist()
             return session.forget.relabelled(labels), cross_entropy
-        targets = untrained.log_softmax(1).to(session.device)
+        before = torch.tensor(session.forgotten_before, dtype=torch.int64)
+        targets = untrained.index_fill(1, before, -torch.inf).log_softmax(1).to(session.device)
 
         def loss(logits: Tensor, batch: Batch) -> Tensor:
             return spa_loss(targets[batch.positions.to(targets.device)], logits)

@@ -18,7 +18,8 @@ from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 @dataclass(frozen=True, kw_only=True)
 class LogitMask(Unlearner):
-    """The forgotten rows of the last layer are zero, their biases very negative.
+    """The rows of the last layer that are forgotten, now or earlier, are zero, their biases very
+    negative.
 
     bias: finite, so that losses and checkpoints stay finite, too.
     """
@@ -33,7 +34,7 @@ class LogitMask(Unlearner):
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
         weight, bias = last_layer(model)
-        classes = list(session.forget_classes)
+        classes = list(session.forbidden_classes)
         if max(classes) >= len(bias):
             raise ValueError(
                 f"forgotten class {max(classes)} is out of range: the model has {len(bias)} outputs"

@@ -42,7 +42,7 @@ class RandomLabel(ForgetOnly):
         """See `Unlearner.unlearn`."""
         before = session.predict(model, session.forget)
         labels = random_labels(
-            before.labels, before.logits.shape[1], session.forget_classes, session.generator
+            before.labels, before.logits.shape[1], session.forbidden_classes, session.generator
         )
         session.train(
             model,
