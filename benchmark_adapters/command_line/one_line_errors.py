@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+from benchmark_adapters.command_line.option_names import in_options
 from suli_plugin.failure import Failure
 
 
@@ -24,7 +25,7 @@ def one_line_errors(*, failed: bool = False) -> Iterator[None]:
     except (TypeError, ValueError, OSError) as error:
         from benchmark_adapters.command_line.without_tokens import without_tokens
 
-        line = without_tokens(" ".join(str(error).split()))
+        line = in_options(without_tokens(" ".join(str(error).split())))
         if failed or isinstance(error, (Failure, OSError)):
             raise click.ClickException(line) from error
         raise click.UsageError(line) from error

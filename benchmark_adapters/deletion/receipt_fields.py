@@ -52,6 +52,7 @@ _GIVEN = an_object(
     {
         "architecture": TEXT,
         "num_classes": COUNT,
+        "classes": listed(TEXT),
         "mean": listed(NUMBER),
         "std": listed(NUMBER),
     },

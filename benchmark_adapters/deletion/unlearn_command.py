@@ -71,6 +71,10 @@ def register_commands(cli: click.Group) -> None:
 @click.option(
     "--num-classes", type=click.IntRange(1), metavar="N", help="Outputs of the original, likewise."
 )
+@click.option(
+    "--class-names", type=click.Path(path_type=Path), metavar="FILE",
+    help="Names of its outputs, one a line in their order, where no file of it has them.",
+)  # fmt: skip
 @click.option("--mean", metavar="LIST", help="The original's, per channel, of pixels in [0, 1].")
 @click.option("--std", metavar="LIST", help="The same for the deviation.")
 @as_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
@@ -82,7 +83,23 @@ def given_of(options: dict[str, Any]) -> dict[str, Any]:
     found = {name: options[name] for name in ("architecture", "num_classes")}
     for name in ("mean", "std"):
         found[name] = None if options[name] is None else _numbers(f"--{name}", options[name])
+    if options["class_names"] is not None:
+        found["classes"] = _names(options["class_names"])
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _names(file: Path) -> list[str]:
+    """The lines of a file that hold something. Raises ValueError, or OSError as reading does."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--class-names {file} is not text in UTF-8: {error.reason}") from None
+    names = [line.strip() for line in lines if line.strip()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not names or twice is not None:
+        why = "holds no name" if not names else f"names {twice!r} twice"
+        raise ValueError(f"--class-names {file} {why}; expected one name a line, by output")
+    return names
 
 
 def _numbers(option: str, text: str) -> list[float]:

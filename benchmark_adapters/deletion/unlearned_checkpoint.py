@@ -21,6 +21,7 @@ from benchmark_adapters.originals.checkpoints import (
     whole_folder,
     write_checkpoint,
 )
+from benchmark_adapters.originals.layouts import PROCESSOR
 
 CARD = "README.md"
 LICENCE = "LICENSE"
@@ -56,6 +57,8 @@ def write_unlearned(
         )
         if request.original.licence_text is not None:
             (unfinished / LICENCE).write_text(request.original.licence_text, encoding="utf-8")
+        if request.original.processor_text is not None:
+            (unfinished / PROCESSOR).write_text(request.original.processor_text, encoding="utf-8")
         (unfinished / CARD).write_text(card(facts, place or folder.name), encoding="utf-8")
         _write_eval_results(unfinished, facts)
         write_receipt(unfinished, facts)

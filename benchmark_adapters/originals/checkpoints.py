@@ -68,6 +68,10 @@ class CheckpointConfig:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> CheckpointConfig:
         """Read config.json; keys of others are left alone. Raises ValueError."""
+        inside = document.get(FORMAT)
+        if isinstance(inside, Mapping):
+            around = {name: value for name, value in document.items() if name != FORMAT}
+            document = {**inside, "options": {**inside.get("options", {}), "config": around}}
         if document.get(FORMAT) != VERSION:
             raise ValueError(
                 f"{FORMAT} must be {VERSION}, got {document.get(FORMAT)!r}: "
@@ -80,8 +84,18 @@ class CheckpointConfig:
         return cls(**{name: document[name] for name in names if name in document})
 
     def as_json(self) -> dict[str, Any]:
-        """The document that `from_json` reads."""
-        return {FORMAT: VERSION, **dataclasses.asdict(self)}
+        """The document that `from_json` reads.
+
+        That of a transformers model is its own configuration with ours inside, under one key, so
+        that transformers loads the folder, too.
+        """
+        ours = {FORMAT: VERSION, **dataclasses.asdict(self)}
+        theirs = self.options.get("config")
+        known = isinstance(theirs, Mapping) and "model_type" in theirs
+        if not known or not self.architecture.startswith("transformers/"):
+            return ours
+        ours["options"] = {name: of for name, of in self.options.items() if name != "config"}
+        return {**self.options["config"], FORMAT: ours}
 
     def build(self) -> nn.Module:
         """An untrained model, initialised from the global random state."""
@@ -176,7 +190,7 @@ def check_target(target: Path, *, force: bool = False) -> None:
     if not os.path.lexists(target):
         return
     if not force:
-        raise ValueError(f"{target} exists; choose another folder, or force it to be replaced")
+        raise ValueError(f"{target} exists; choose another folder, or replace it with force=")
     if target.is_symlink() or not target.is_dir():
         raise ValueError(f"{target} is not a folder and is not replaced")
     if any(target.iterdir()) and not (target / CONFIG).is_file():

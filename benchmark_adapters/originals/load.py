@@ -41,7 +41,8 @@ class LoadedOriginal:
     config: architecture, options, num_classes, classes, mean, std, input_size, license and
     training, as `CheckpointConfig` explains them. source: as asked for, without the revision.
     commit: 40 hexadecimal digits, None for a folder or file. weights_file: its name. sha256: of
-    that file. licence_text: the licence file beside the weights, to be handed on with them.
+    that file. licence_text, processor_text: the licence and the image processor of transformers
+    beside the weights, to be handed on with them.
     rounded: how many of its tensors have double precision, of which float32 keeps only a part.
     """
 
@@ -52,6 +53,7 @@ class LoadedOriginal:
     weights_file: str
     sha256: str
     licence_text: str | None = None
+    processor_text: str | None = None
     rounded: int = 0
 
     @property
@@ -76,6 +78,7 @@ def load_original(
     architecture: str | None = None,
     options: Mapping[str, Any] | None = None,
     num_classes: int | None = None,
+    classes: Sequence[str] | None = None,
     sha256: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -87,18 +90,18 @@ def load_original(
     or file that exists comes first. Layouts: ours (see `save_checkpoint`), timm's (and that of
     edadaltocg/resnet18_cifar10), transformers' image classifiers, CIFAR ResNets (`.th`), and any
     other state dict whose architecture is named, whatever it is wrapped in. revision: branch,
-    tag or commit, resolved to its commit once. architecture, options, num_classes, mean, std: for
-    what the layout does not say, or says wrongly; num_classes is seen from the last layer whose
-    outputs are the classes, mean and std from a layer that normalises before the network.
-    sha256: the hash that the file of weights must have. token: for the Hub
-    (default: the one that is logged in; False: none).
+    tag or commit, resolved to its commit once. architecture, options, num_classes, classes (their
+    names by output), mean, std: for what the layout does not say, or says wrongly; num_classes is
+    seen from the last layer whose outputs are the classes, mean and std from a layer that
+    normalises before the network. sha256: the hash that the file of weights must have. token: for
+    the Hub (default: the one that is logged in; False: none).
     Raises ValueError, in one line, for whatever cannot be had, verified, understood or loaded.
     """
     files, name = opened(source, revision, token)
     given: Facts = {"architecture": architecture, "options": options, "num_classes": num_classes}
     given |= {
-        key: None if per_channel is None else tuple(per_channel)
-        for key, per_channel in (("mean", mean), ("std", std))
+        key: None if values is None else tuple(values)
+        for key, values in (("mean", mean), ("std", std), ("classes", classes))
     }
     try:
         return _loaded(files, name, given, sha256)
@@ -120,6 +123,7 @@ def _loaded(files: Files, source: str, given: Facts, sha256: str | None) -> Load
     facts.setdefault("license", licence(files))
     config = _config(facts)
     _check_classes(config, weights)
+    processor = optional(files, PROCESSOR)
     model = _model(config, weights, native)
     return LoadedOriginal(
         model=model,
@@ -129,6 +133,7 @@ def _loaded(files: Files, source: str, given: Facts, sha256: str | None) -> Load
         weights_file=name,
         sha256=weights.sha256,
         licence_text=licence_text(files),
+        processor_text=None if processor is None else processor.decode(errors="replace"),
         rounded=len(rounded(weights, model)),
     )
 
@@ -158,6 +163,9 @@ def _config(facts: Facts) -> CheckpointConfig:
     ):
         if any(name not in facts for name in names):
             raise ValueError(f"nothing here says its {' and '.join(names)}: pass {remedy}")
+    classes, outputs = facts.get("classes"), facts["num_classes"]
+    if classes is not None and len(classes) != outputs:
+        raise ValueError(f"{len(classes)} classes are named, and it has {outputs}: pass classes=")
     return CheckpointConfig(**facts)
 
 
