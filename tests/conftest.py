@@ -1,25 +1,36 @@
 """Settings for all tests; starts the loopback Hub before any test imports the client libraries."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from loopback_hub import hub  # isort: skip  # sets what the clients read at import
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
 from hypothesis import settings
+from made_once import made_once
+from process_state import process_state
 from seeds import seed_of
 
 from suli_plugin.randomness import seeded
 
 __all__ = ["hub"]
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # Decoded images and the like are the run's own, and all its processes'.
+    _CACHE = tempfile.TemporaryDirectory(prefix="suli-cache-")
+    os.environ["SULI_CACHE"] = _CACHE.name
 # The first call of a torch operator is slow; a deadline would test the machine.
 settings.register_profile("suli", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("suli")
-# Tests run in parallel processes; each with one thread is faster than all with all.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
+# Small networks gain nothing by threads, parallel processes lose by them, and sums in another
+# order would be another result on another machine. It holds in subprocesses too.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+# What they compare bit by bit is computed on the CPU, also where there is an accelerator.
+os.environ["ACCELERATE_USE_CPU"] = "true"
 
 
 def pytest_configure(config):
@@ -27,11 +38,30 @@ def pytest_configure(config):
     config.option.randomly_reset_seed = False
 
 
+def pytest_collection_modifyitems(config, items):
+    """Files with slow tests first: `-n` gives each process file after file, the quick ones last."""
+    if config.getoption("randomly_seed", None) is None:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def seed_of_the_test(request):
     """Every test draws from a seed of its own, whatever ran before it."""
     with seeded(seed_of(request.config, request.node.nodeid), torch.device("cpu")):
         yield
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was():
+    """A test leaves the process as it found it: whatever comes next must not depend on it."""
+    before = process_state()
+    yield
+    # Accelerate has one state a process, whose device and precision are the first caller's.
+    AcceleratorState._reset_state(True)
+    GradientState._reset_state()
+    Accelerator()
+    assert process_state() == before
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,7 +88,7 @@ def digits(tmp_path_factory):
     """A folder of digits as images, in the layout of `uoft-cs/cifar10`."""
     from digits_as_images import digits_folder
 
-    return digits_folder(tmp_path_factory.mktemp("data") / "digits")
+    return made_once(tmp_path_factory, "digits", digits_folder)
 
 
 @pytest.fixture(scope="session")
@@ -66,4 +96,4 @@ def original(tmp_path_factory):
     """The folder of a small original that was trained on `digits`."""
     from digits_as_images import trained_original
 
-    return trained_original(tmp_path_factory.mktemp("original") / "net")
+    return made_once(tmp_path_factory, "original", trained_original)

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import site
 import subprocess
 import sys
 from pathlib import Path
@@ -45,31 +44,43 @@ def test_every_kind_of_block_is_known():
     }
 
 
-@pytest.mark.slow
-def test_the_first_command_sets_up_and_runs_the_benchmark(tmp_path):
-    """In a fresh virtual environment; only the dependencies are lent by the running one."""
-    clone = tmp_path / "clone"
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """A clone where the first command has run, and what it printed.
+
+    In a fresh virtual environment; only the dependencies are lent by the running one.
+    """
+    clone = tmp_path_factory.mktemp("readme") / "clone"
     keep_out = shutil.ignore_patterns(".venv", ".git", "runs", "*.egg-info", ".*_cache", "build")
     shutil.copytree(ROOT, clone, ignore=keep_out)
-    lent = os.pathsep.join([*site.getsitepackages()])
-    environment = {
+    done = subprocess.run(
+        SETUP, shell=True, cwd=clone, env=lent(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return clone, done.stdout
+
+
+def lent():
+    """The environment of a process that has our dependencies, but not ourselves."""
+    return {
         **os.environ,
         "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
-        "PYTHONPATH": lent,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p.endswith("site-packages")),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    done = subprocess.run(
-        SETUP, shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "digits class-3" in done.stdout and "digits instance-64" in done.stdout
-    assert "suli@official" in done.stdout and "bn_drift" in done.stdout
-    folder = re.search(r"records in (\S+)", done.stdout)[1].rstrip(",")
+
+
+@pytest.mark.slow
+def test_the_first_command_sets_up_and_runs_the_benchmark(first_run):
+    clone, said = first_run
+    assert "digits class-3" in said and "digits instance-64" in said
+    assert "suli@official" in said and "bn_drift" in said
+    folder = re.search(r"records in (\S+)", said)[1].rstrip(",")
     assert len(list((clone / folder).rglob("*.json"))) == 63
     installed = subprocess.run(
         [".venv/bin/python", "-c", "import suli_plugin; print(suli_plugin.__file__)"],
-        cwd=tmp_path / "clone", env={**environment, "PYTHONSAFEPATH": "1"},
+        cwd=clone, env={**lent(), "PYTHONSAFEPATH": "1"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert str(clone / ".venv") in installed.stdout
@@ -82,16 +93,30 @@ def test_the_second_command_is_what_ci_runs():
     assert "sed -n '/<!-- tests -->/" in script and 'bash -euo pipefail -c "$tests"' in script
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", INSTALLED)
-def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
+def runs_in(folder, command):
+    """One that is installed: run it, and look that it says something."""
     assert command.startswith("suli ")
     line = re.sub(r"(^|&& )suli ", rf"\1{sys.executable} -m suli_plugin ", command)
-    done = subprocess.run(
-        line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [line for line in INSTALLED if "bench run" not in line])
+def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
+    runs_in(tmp_path, command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [line for line in INSTALLED if "bench run" in line])
+def test_the_other_runs_go_on_from_the_records_of_the_first(command, first_run, tmp_path):
+    before = first_run[0] / "runs" / "digits" / "class-3"
+    records = shutil.copytree(before, tmp_path / "runs" / "digits" / "class-3").rglob("*.json")
+    written = {path: path.stat().st_mtime_ns for path in records}
+    runs_in(tmp_path, command)
+    assert len(written) == 33
+    assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """A small board of digits, one honest run for it, and stores made of that run."""
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from accelerate import Accelerator
 from altered_store import REGISTRY, Store
+from made_once import made_once
 
 from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.grid.plan import plan
@@ -20,12 +22,24 @@ METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
 SEEDS = (0, 1)
 
 
-@pytest.fixture(scope="session")
-def benchmark():
-    """Digits, whose relearn time is measured for a moment only."""
+@contextmanager
+def brief_relearning():
+    """The relearn time of digits is measured for a moment only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Digits, "relearn_updates", 10)
-        yield Digits()
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def relearning_is_brief():
+    """In these rooms alone, so that no other test measures by it."""
+    with brief_relearning():
+        yield
+
+
+@pytest.fixture(scope="session")
+def benchmark():
+    return Digits()
 
 
 @pytest.fixture(scope="session")
@@ -34,27 +48,34 @@ def accelerator():
 
 
 @pytest.fixture(scope="session")
-def board(benchmark, accelerator):
-    """The board `digits.class-wise` with two seeds of one class."""
-    return measured(replace(load_board("digits.class-wise"), seeds=SEEDS), benchmark, accelerator)
+def board_file(benchmark, accelerator, tmp_path_factory):
+    """The board `digits.class-wise` with two seeds of one class, in a file."""
+
+    def make(folder):
+        folder.mkdir()
+        shipped = replace(load_board("digits.class-wise"), seeds=SEEDS)
+        with brief_relearning():
+            write_board(measured(shipped, benchmark, accelerator), folder / "small.json")
+
+    return made_once(tmp_path_factory, "board", make) / "small.json"
 
 
 @pytest.fixture(scope="session")
-def board_file(board, tmp_path_factory):
-    path = tmp_path_factory.mktemp("board") / "small.json"
-    write_board(board, path)
-    return path
+def board(board_file):
+    return load_board(board_file)
 
 
 @pytest.fixture(scope="session")
 def runs(benchmark, accelerator, tmp_path_factory):
     """A run folder with every method of METHODS."""
-    folder = tmp_path_factory.mktemp("made") / "runs"
     cells = plan(benchmark, REGISTRY, scenarios=["class-3"], methods=METHODS, seeds=SEEDS,
                  accelerator=accelerator)  # fmt: skip
-    outcome = run_grid(cells, benchmark, REGISTRY, folder, accelerator)
-    assert not outcome.failed
-    return folder
+
+    def make(folder):
+        with brief_relearning():
+            assert not run_grid(cells, benchmark, REGISTRY, folder, accelerator).failed
+
+    return made_once(tmp_path_factory, "runs-for-the-board", make)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -25,9 +24,8 @@ def test_help_comes_without_torch_and_at_once():
     )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "bench" in done.stdout and "methods" in done.stdout and "plugins" in done.stdout
-    best = min(_seconds(lambda: suli("--help")) for _ in range(3))
-    # The target is 0.5 s on an idle machine; CI's two cores are shared by the tests.
-    assert best < 1.5
+    # Of the processor: how long it takes by the clock depends on what else the machine does.
+    assert min(_processor_seconds(lambda: suli("--help")) for _ in range(3)) < 0.5
 
 
 def test_plugins_methods_and_benchmarks_are_listed_as_text_and_json():
@@ -122,7 +120,7 @@ def test_two_processes_on_a_cpu_run_one_benchmark_together(tmp_path):
         "-m", "suli_plugin", "bench", "run", "digits", "--scenarios", "class-3", "--seeds", "0",
         "--methods", "original,suli", "--output", str(tmp_path),
     ]  # fmt: skip
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("digits class-3") == 1
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("*.json")]
@@ -156,7 +154,8 @@ def test_the_progress_bar_shows_the_current_cell_on_a_terminal(tmp_path):
     assert b"class-3 bn_drift seed 0" in seen and b"2/2" in seen
 
 
-def _seconds(call):
-    start = time.perf_counter()
+def _processor_seconds(call):
+    before = os.times()
     call()
-    return time.perf_counter() - start
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])

@@ -28,7 +28,7 @@ def run_in(python, arguments, cwd, *, path=(), **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=600,
     )
 
 

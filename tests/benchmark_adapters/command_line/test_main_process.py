@@ -65,7 +65,7 @@ def test_of_two_processes_the_main_one_downloads_decodes_and_writes(hub, tmp_pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     main, other = ((tmp_path / str(rank)).read_text().splitlines() for rank in (0, 1))

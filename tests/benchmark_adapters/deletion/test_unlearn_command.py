@@ -299,7 +299,7 @@ def test_two_processes_unlearn_together_and_one_writes(original, digits, tmp_pat
         *("--forget-class", "three", "--method", "suli", "--output", tmp_path / "out"),
     ]
     done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, timeout=300
+        list(map(str, command)), capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr.count("forgetting 42 samples") == done.stdout.count("written to") == 1

@@ -35,7 +35,7 @@ def interrupted(how, *arguments):
         lines = iter(process.stderr.readline, "")
         assert any(line.startswith("forgetting 42 samples") for line in lines)
         process.send_signal(how)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
     finally:
         process.kill()
     return process, said
@@ -70,7 +70,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(original, digits, tm
     out = tmp_path / "made" / "out"
     process = started(original, digits, out, "--method", "su", "--set", "epochs=1",
                       preexec_fn=small_files, env=environment)  # fmt: skip
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 1 and f"Error: cannot write {out}: " in said.splitlines()[-1]
     assert "Traceback" not in said and list((tmp_path / "made").iterdir()) == []
 
@@ -83,16 +83,16 @@ def test_offline_the_cache_is_enough_and_without_it_the_message_says_so(
     offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     ask = ("ada/net", "ada/digits")
     process = started(*ask, tmp_path / "a", "--method", "original", env=offline)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 1 and "is not in the cache" in said.splitlines()[-1]
     process = started(*ask, tmp_path / "b", "--method", "original", env=dict(os.environ))
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     asked = len(hub.requests)
     process = started(
         *ask, tmp_path / "c", "--method", "original", "--push", "ada/new", env=offline
     )
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     *_, line = said.splitlines()
     assert process.returncode == 1 and "HF_HUB_OFFLINE" in line and "suli publish" in line
     assert (tmp_path / "c" / "unlearning.json").exists() and len(hub.requests) == asked

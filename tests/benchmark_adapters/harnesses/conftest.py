@@ -16,15 +16,6 @@ from repository import ROOT
 KEEP = "SULI_HARNESS_ENVIRONMENTS"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums in another order would break bit-equality with what a harness's process computed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def environment_of(tmp_path_factory):
     """`make(name, *pip_arguments) -> its python`; kept in the folder KEEP names, where it does."""

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from click.testing import CliRunner
+from made_once import made_once
 from PIL import Image
 from run_of_digits import altered, run_of_digits
 
@@ -43,7 +44,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    return run_of_digits(tmp_path_factory.mktemp("runs"))
+    return made_once(tmp_path_factory, "run-of-digits", run_of_digits)
 
 
 @pytest.fixture(scope="session")
