@@ -1,5 +1,9 @@
 """What fails though the request was in order: the data, the disk, the Hub, a submission."""
 
 
+class DoesNotApply(ValueError):
+    """A method can't be tried on this data at all; a grid says so, and it is no failure of it."""
+
+
 class Failure(ValueError):
     """Not the user's mistake in what was asked; a command ends with exit code 1, not 2."""

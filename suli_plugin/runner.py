@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,23 +11,15 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from suli_plugin.begin import begun, session_for
 from suli_plugin.cost import Clock, Seconds
 from suli_plugin.divergence import Diverged
-from suli_plugin.fit import check_fit, check_twin
-from suli_plugin.images import MEMORY_LIMIT, ImageSet, as_image_set
+from suli_plugin.images import MEMORY_LIMIT
 from suli_plugin.logits import LogitsOf, logits_of
 from suli_plugin.randomness import seeded
 from suli_plugin.session import Session
 from suli_plugin.training import HistoryEntry, Progress
-from suli_plugin.twin import twin_of
-from suli_plugin.unlearner import (
-    IMAGE_RESOURCES,
-    RESOURCES,
-    ForgetRequest,
-    Resource,
-    Scope,
-    Unlearner,
-)
+from suli_plugin.unlearner import ForgetRequest, Scope, Unlearner
 
 
 @dataclass(frozen=True)
@@ -99,30 +90,12 @@ def run(
     what there was of the run, where a loss or a logit is no longer finite.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
-    _refuse_half_precision_on_cpu(accelerator)
-    resources = _declared(unlearner, request)
+    session = session_for(unlearner, request, accelerator, seed, logits_of, channels_last)
+    session.progress = progress
     _first_step_of_the_process()
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
-        layout = channels_last if channels_last is not None else _is_bf16(accelerator)
-        session = Session(
-            accelerator=accelerator,
-            seed=seed,
-            logits_of=logits_of,
-            channels_last=layout,
-            method=unlearner.name,
-            scope=request.scope,
-            forget_classes=request.forget_classes,
-            forgotten_before=request.forgotten_before,
-            progress=progress,
-            construct=request.fresh_model,
-        )
-        twin, copied = twin_of(model, request.fresh_model)
-        twin = session.on_device(twin)
-        session.granted = _granted(request, resources, session, memory_limit)
-        check_fit(twin, session)
-        if not copied:
-            check_twin(twin, model, session)
+        twin = begun(unlearner, model, request, session, memory_limit)
         diverged: Diverged | None = None
         try:
             unlearned = unlearner.unlearn(twin, session)
@@ -135,6 +108,22 @@ def run(
         diverged.unlearned = result
         raise diverged
     return result
+
+
+def check(
+    unlearner: Unlearner,
+    model: nn.Module,
+    request: ForgetRequest,
+    *,
+    accelerator: Accelerator | None = None,
+    logits_of: LogitsOf = logits_of,
+    memory_limit: int = MEMORY_LIMIT,
+) -> None:
+    """Raise what `run` would raise before the method begins; for harnesses that swallow errors."""
+    accelerator = accelerator if accelerator is not None else Accelerator()
+    session = session_for(unlearner, request, accelerator, 0, logits_of, None)
+    with seeded(0, accelerator.device):
+        begun(unlearner, model, request, session, memory_limit)
 
 
 def _result(
@@ -170,63 +159,6 @@ def _first_step_of_the_process() -> None:
     optimizer = torch.optim.SGD([parameter], lr=0.0)
     optimizer.zero_grad()
     optimizer.step()
-
-
-def _refuse_half_precision_on_cpu(accelerator: Accelerator) -> None:
-    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
-        raise ValueError("fp16 on a CPU silently computes in fp32; use bf16 or no mixed precision")
-
-
-def _is_bf16(accelerator: Accelerator) -> bool:
-    return accelerator.mixed_precision == "bf16"
-
-
-def _declared(unlearner: Unlearner, request: ForgetRequest) -> frozenset[Resource]:
-    """The resources the method declares for this scope, all of which the request must bring."""
-    if request.scope not in unlearner.needs:
-        supported = " and ".join(unlearner.needs)
-        raise ValueError(f"{unlearner.name} supports {supported} unlearning, not {request.scope}")
-    needs = unlearner.resources(request.scope)
-    for name in RESOURCES:
-        if name in needs and request.resource(name) is None:
-            raise ValueError(
-                f"{unlearner.name} needs {name!r} for {request.scope} unlearning; "
-                f"pass ForgetRequest({name}=...)"
-            )
-    return needs
-
-
-def _granted(
-    request: ForgetRequest,
-    resources: frozenset[Resource],
-    session: Session,
-    memory_limit: int,
-) -> dict[Resource, Any]:
-    """What the method may touch; whatever it did not declare is not even looked at."""
-    granted: dict[Resource, Any] = {}
-    for name in resources:
-        granted[name] = request.resource(name)
-        if name == "fresh_model":
-            granted[name] = _fresh_models(granted[name], session)
-        elif name in IMAGE_RESOURCES:
-            images = as_image_set(granted[name], memory_limit)
-            granted[name] = _not_empty(images.of_kind(name))  # type: ignore[arg-type]  # kinds are names of resources
-    return granted
-
-
-def _not_empty(images: ImageSet) -> ImageSet:
-    if len(images) == 0:
-        reason = {
-            "forget": "there is nothing to forget",
-            "retain": "the forget set would be everything",
-        }
-        why = reason.get(images.kind, "there is nothing to decide by when to stop")
-        raise ValueError(f"the {images.kind} set is empty: {why}")
-    return images
-
-
-def _fresh_models(make: Callable[[], nn.Module], session: Session) -> Callable[[], nn.Module]:
-    return lambda: session.on_device(make())
 
 
 def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:

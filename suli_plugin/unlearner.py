@@ -132,6 +132,9 @@ class Unlearner(ABC):
         and the only training loop, loader, evaluation pass, clock and random generator there are.
         """
 
+    def check(self, session: Session) -> None:  # noqa: B027  # most methods take whatever fits
+        """Raise ValueError for what this method can't be given, before anything is done."""
+
     def resources(self, scope: Scope) -> frozenset[Resource]:
         """The resources read in this scope; override where hyper-parameters change the need."""
         return self.needs[scope]

@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from benchmark_adapters.baselines.adversarial_images import targeted_l2_pgd
+from benchmark_adapters.baselines.adversarial_images import check_pixels, targeted_l2_pgd
 from benchmark_adapters.baselines.random_label import random_labels
 from suli_plugin.batch_norm import BATCH_NORM, training_mode
 from suli_plugin.evaluation import Predictions
@@ -70,6 +70,11 @@ class Adv(ForgetOnly):
     updates_per_check: int | None = field(default=1, metadata=bounds(at_least=1))
     stop_at_zero: bool = False
     adversarial_batch_norm: Literal["same", "frozen"] = "same"
+
+    def check(self, session: Session) -> None:
+        """See `Unlearner.check`."""
+        if self.adversarial_images:
+            check_pixels(session)
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""

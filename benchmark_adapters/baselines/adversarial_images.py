@@ -88,6 +88,12 @@ def targeted_l2_pgd(
     return AdversarialImages(made, after.logits.argmax(1), after.accuracy())
 
 
+def check_pixels(session: Session) -> None:
+    """Raise ValueError for a forget set with pixels outside [0, 1]."""
+    for positions in torch.arange(len(session.forget)).split(BATCH_SIZE):
+        _in_unit_box(session.forget.pixels(positions, session.device)[0], session.method)
+
+
 def _attacked(
     images: ImageSet,
     labels: Tensor,

@@ -12,7 +12,7 @@ from torch.optim.optimizer import Optimizer
 from torch.optim.sgd import SGD
 from typing_extensions import Self
 
-from benchmark_adapters.baselines.adversarial_images import fgsm
+from benchmark_adapters.baselines.adversarial_images import check_pixels, fgsm
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -45,6 +45,10 @@ class BoundaryShrink(ForgetOnly):
     lr: float = field(default=1e-5, metadata=bounds(at_least=0))
     momentum: float = field(default=0.9, metadata=bounds(at_least=0, below=1))
     epsilon: float = field(default=0.1, metadata=bounds(at_least=0))
+
+    def check(self, session: Session) -> None:
+        """See `Unlearner.check`."""
+        check_pixels(session)
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""

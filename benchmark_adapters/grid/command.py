@@ -138,6 +138,8 @@ def _report(outcome: Outcome, folder: Path, as_json: bool) -> None:
         click.echo(scenario_tables(outcome.records))
         reused = f", {outcome.reused} of them from an earlier run" if outcome.reused else ""
         click.echo(f"\n{len(outcome.records)} records in {folder}{reused}")
+    for cell, reason in outcome.left_out:
+        click.echo(f"does not apply: {cell}: {reason}", err=True)
     for cell, reason in outcome.failed:
         click.echo(f"failed: {cell}: {reason}", err=True)
 
@@ -148,6 +150,7 @@ def _summary(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "reused": outcome.reused,
         "records": outcome.records,
         "paths": [str(path) for path in outcome.paths],
+        "does_not_apply": [{"cell": str(cell), "reason": why} for cell, why in outcome.left_out],
         "failed": [{"cell": str(cell), "reason": reason} for cell, reason in outcome.failed],
     }
 

@@ -20,18 +20,23 @@ from benchmark_adapters.records.evidence import evidence_path, write_evidence
 from benchmark_adapters.records.record import read_record, write_record
 from benchmark_adapters.records.run_record import run_record
 from suli_plugin.benchmark import Benchmark
+from suli_plugin.failure import DoesNotApply
 from suli_plugin.plugins import Registry
 from suli_plugin.runner import run
 
 
 @dataclass
 class Outcome:
-    """Records in the grid's order, paths beside them, and the cells that failed, with reasons."""
+    """Records in the grid's order, paths beside them, and the cells that failed, with reasons.
+
+    left_out: cells whose method does not apply to the data, with reasons.
+    """
 
     records: list[dict[str, Any]] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     reused: int = 0
     failed: list[tuple[Cell, str]] = field(default_factory=list)
+    left_out: list[tuple[Cell, str]] = field(default_factory=list)
 
 
 def run_grid(
@@ -62,6 +67,8 @@ def run_grid(
             progress(cell)
             try:
                 done[cell], reused = made.record(cell)
+            except DoesNotApply as error:
+                outcome.left_out.append((cell, str(error)))
             except Exception as error:
                 # A stranger's method may raise anything; the rest of the grid goes on.
                 outcome.failed.append((cell, f"{type(error).__name__}: {error}"))

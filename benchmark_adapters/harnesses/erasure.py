@@ -23,13 +23,17 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.found import ERASURE
+from benchmark_adapters.harnesses.installed import harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,
+    harness_logits,
     our_classes,
     unlearn_in_place,
 )
 from suli_plugin.plugins import registry
+from suli_plugin.runner import check
 from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
 OURS = ("preset", "forget", "retain", "reference", "forget_classes")
@@ -49,15 +53,20 @@ def __getattr__(name: str) -> type:
 @cache
 def _class(name: str) -> type:
     """A subclass of ERASURE's own, which exists only where ERASURE does."""
-    from erasure.core.unlearner import Unlearner as ErasureUnlearner
-
+    base: Any = harness_module("erasure.core.unlearner", ERASURE).Unlearner
     method = our_classes()[name].name
 
-    class Method(ErasureUnlearner):
+    class Method(base):
         def init(self) -> None:
             """Check everything before the first model is unlearned; a later error is swallowed."""
             self.forget_classes = _forget_classes(self.params, self.dataset)
-            registry().unlearner(self._label(), self._scope(), self._settings())
+            check(
+                registry().unlearner(self._label(), self._scope(), self._settings()),
+                self.predictor.model,
+                self._request(),
+                accelerator=accelerator_on(self.device),
+                logits_of=harness_logits,
+            )
 
         def __unlearn__(self) -> Any:
             unlearned = unlearn_in_place(

@@ -21,8 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader
 
-from benchmark_adapters.harnesses.peers import CountedRows, PeerMethod, peer_method
-from benchmark_adapters.harnesses.translation import clone_on_path
+from benchmark_adapters.harnesses.counted_passes import with_kinds
+from benchmark_adapters.harnesses.installed import clone_on_path
+from benchmark_adapters.harnesses.peers import PeerMethod, PeerRows, peer_method
+from suli_plugin.failure import DoesNotApply
 from suli_plugin.session import Session
 from suli_plugin.unlearner import SCOPES, Resource
 
@@ -33,26 +35,26 @@ WHOLE_BATCHES = ("AdvancedNegGrad", "UNSIR")
 class ErasureMethod(PeerMethod):
     """A class of `erasure.unlearners`; `lr` is its Adam's learning rate."""
 
-    def _theirs(self, model: nn.Module, session: Session) -> nn.Module:
+    def _theirs(self, model: nn.Module, session: Session, outputs: int) -> nn.Module:
         module, _, name = self.there.partition(".")
-        self._check_batches(session)
         cls = getattr(_imported(f"erasure.unlearners.{module}"), name)
         predictor = _predictor(model, session)
         local = SimpleNamespace(
             config={"parameters": self._parameters()},
-            dataset=_Partitions(self, model, session),
+            dataset=_Partitions(self, session, outputs),
             predictor=predictor,
         )
         cls(_context(session), local).unlearn()
         unlearned: nn.Module = predictor.model.inner
         return unlearned
 
-    def _check_batches(self, session: Session) -> None:
+    def check(self, session: Session) -> None:
+        """See `Unlearner.check`."""
         if self.there.partition(".")[0] not in WHOLE_BATCHES:
             return
         for kind in ("forget", "retain"):
             if len(session.granted[kind]) < self.batch_size:
-                raise ValueError(
+                raise DoesNotApply(
                     f"{self.name} skips batches that are not full, and the {kind} set has "
                     f"{len(session.granted[kind])} images; set batch_size below {self.batch_size}"
                 )
@@ -82,20 +84,17 @@ class WithFeatures(nn.Module):
 class _Partitions:
     """What stands in for ERASURE's data manager: the granted sets, and `train`, both together."""
 
-    def __init__(self, method: ErasureMethod, model: nn.Module, session: Session) -> None:
+    def __init__(self, method: ErasureMethod, session: Session, outputs: int) -> None:
         self.method, self.session, self.batch_size = method, session, method.batch_size
-        first = next(
-            session.granted[kind] for kind in ("forget", "retain") if kind in session.granted
-        )
-        self.n_classes = session.predict(model, first.subset([0])).logits.shape[1]
+        self.n_classes = outputs
 
     def get_loader_for(self, name: str, *_: Any, **__: Any) -> tuple[DataLoader[Any], None]:
         """The loader of that name, in a fixed order as ERASURE's are; the last batch included."""
         kinds = ("retain", "forget") if name == "train" else (name,)
         sets = [getattr(self.session, kind) for kind in kinds]
-        rows = [CountedRows(self.session, images, _pair) for images in sets]
+        rows = [PeerRows(self.session, images, _pair) for images in sets]
         whole: Any = ConcatDataset(rows) if len(rows) > 1 else rows[0]
-        return DataLoader(whole, self.batch_size), None
+        return DataLoader(whole, self.batch_size, collate_fn=with_kinds), None
 
 
 def _pair(image: Tensor, label: int) -> tuple[Any, ...]:

@@ -17,6 +17,11 @@ ERASURE = (
     "pip install torch_geometric picologging==0.9.2 jsonc_parser jsonpickle pandas psutil ucimlrepo"
     ", clone github.com/aiim-research/ERASURE and put its folder on PYTHONPATH"
 )
+ERASUS = "pip install erasus"
+DEEPUNLEARN = (
+    "pip install hydra-zen tensorboard matplotlib seaborn"
+    ", clone github.com/xcadet/deepunlearn and put its folder on PYTHONPATH"
+)
 MU_BENCH = (
     'pip install "transformers>=4.48,<5" "datasets<4" nltk peft wandb pandas scipy'
     ", clone github.com/CLU-UML/MU-Bench and put its folder on PYTHONPATH"
@@ -26,7 +31,7 @@ MU_BENCH = (
 @hookimpl
 def register_unlearners(register: Callable[[type[Any]], None]) -> None:
     """The methods of SUPREME and of ERASURE, each where it is installed."""
-    from benchmark_adapters.harnesses.translation import clone_on_path, installed_version
+    from benchmark_adapters.harnesses.installed import clone_on_path, installed_version
 
     if installed_version("supreme-unlearning"):
         from benchmark_adapters.harnesses import supreme_methods
@@ -42,16 +47,19 @@ def register_unlearners(register: Callable[[type[Any]], None]) -> None:
 
 @hookimpl
 def register_harnesses(register: Callable[[Harness], None]) -> None:
-    """The five harnesses, installed or not."""
-    from benchmark_adapters.harnesses.translation import clone_on_path, installed_version
+    """The seven harnesses, installed or not."""
+    from benchmark_adapters.harnesses.installed import clone_on_path, installed_version
 
     erasure = clone_on_path("erasure", "core/unlearner.py")
     mu_bench = clone_on_path("mubench", "trainer/base.py")
+    deepunlearn = clone_on_path("munl", "unlearning/common.py")
     for harness in (
         Harness("supreme", installed_version("supreme-unlearning"), SUPREME, _in_supreme),
         Harness("erasure", erasure and f"clone {erasure}", ERASURE, _classes),
-        Harness("mu_bench", mu_bench and f"clone {mu_bench}", MU_BENCH, _labels),
+        Harness("mu_bench", mu_bench and f"clone {mu_bench}", MU_BENCH, _in_mu_bench),
         Harness("torchunlearn", installed_version("torchunlearn"), TORCHUNLEARN, _classes),
+        Harness("erasus", installed_version("erasus"), ERASUS, _in_erasus),
+        Harness("deepunlearn", deepunlearn and f"clone {deepunlearn}", DEEPUNLEARN, _classes),
         Harness("neurips2023", "a signature, nothing to install", "", _labels),
     ):
         register(harness)
@@ -59,6 +67,18 @@ def register_harnesses(register: Callable[[Harness], None]) -> None:
 
 def _in_supreme() -> Sequence[str]:
     from benchmark_adapters.harnesses.supreme import names
+
+    return list(names())
+
+
+def _in_mu_bench() -> Sequence[str]:
+    from benchmark_adapters.harnesses.mu_bench import labels
+
+    return list(labels())
+
+
+def _in_erasus() -> Sequence[str]:
+    from benchmark_adapters.harnesses.erasus import names
 
     return list(names())
 

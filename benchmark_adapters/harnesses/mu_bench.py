@@ -23,11 +23,16 @@ MU-Bench has no licence: nothing of it is copied. It needs transformers below 5.
 
 from __future__ import annotations
 
+import ast
 import copy
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.harnesses.found import MU_BENCH
+from benchmark_adapters.harnesses.installed import clone_on_path, harness_module
 from benchmark_adapters.harnesses.translation import (
     dataset_of,
     our_labels,
@@ -50,10 +55,10 @@ def trainer_class(
     there is none: held-out data that decides when to stop. settings: hyper-parameters.
     """
     classes = class_numbers(forget_classes)
-    from mubench.trainer.base import UnlearningTrainer
+    base: Any = harness_module("mubench.trainer.base", MU_BENCH).UnlearningTrainer
     from transformers.trainer_utils import TrainOutput
 
-    class PluginTrainer(UnlearningTrainer):
+    class PluginTrainer(base):
         def method_specific_setup(self) -> None:
             # For a method that it does not know, MU-Bench leaves the whole training set here.
             self.train_dataset = self.raw_datasets["df"]
@@ -105,10 +110,23 @@ def labels() -> dict[str, str]:
 
 
 def _is_mu_benchs(name: str) -> bool:
-    import mubench.trainer
+    return name in _names_of_its_own()
 
-    try:
-        mubench.trainer.get_trainer(name)
-    except ValueError:
-        return False
-    return True
+
+@cache
+def _names_of_its_own() -> frozenset[str]:
+    """The names in `get_trainer`'s dict, read from its file: importing MU-Bench takes seconds."""
+    folder = clone_on_path("mubench", "trainer/base.py")
+    if folder is None:
+        return frozenset()
+    tree = ast.parse(Path(folder, "trainer", "__init__.py").read_text(encoding="utf-8"))
+    names = {
+        key.value
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Dict)
+        for key in each.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+    if not names:
+        raise ValueError(f"{folder}/trainer/__init__.py names no trainer; tried with 48f5c7b")
+    return frozenset(names)

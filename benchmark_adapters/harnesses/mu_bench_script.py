@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.harnesses.found import MU_BENCH
+from benchmark_adapters.harnesses.installed import installed_version
 from benchmark_adapters.harnesses.mu_bench import labels, trainer_class
-from benchmark_adapters.harnesses.translation import installed_version
 from suli_plugin.plugins import registry
 
 

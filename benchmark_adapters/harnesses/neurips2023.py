@@ -37,8 +37,9 @@ def unlearning_with(
     """A function of the challenge's signature for the method of that label.
 
     settings: hyper-parameters. forget_classes: for class-wise unlearning in the same signature.
-    It changes `net` in place and returns it. A method that needs an untrained model gets the
-    net's architecture with every layer's `reset_parameters` called, as the kit passes no other.
+    It changes `net` in place and returns it in evaluation mode, as the kit's own function does.
+    A method that needs an untrained model gets the net's architecture with every layer's
+    `reset_parameters` called, as the kit passes no other.
     """
 
     classes = class_numbers(forget_classes)
@@ -55,7 +56,7 @@ def unlearning_with(
         )
         accelerator = accelerator_on(next(net.parameters()).device)
         unlearn_in_place(label, net, request, settings=settings, accelerator=accelerator, seed=seed)
-        return net
+        return net.eval()
 
     return unlearning
 

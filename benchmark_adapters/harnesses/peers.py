@@ -1,7 +1,7 @@
 """A harness's own methods as unlearners of ours, so that a table can hold a peer's implementation.
 
-The loop is theirs: no stop rule, no BatchNorm policy and no history of ours, and one process. The
-cost counts every image that their loop reads as one forward pass, which is a lower bound.
+The loop is theirs: no stop rule, no BatchNorm policy and no history of ours, and one process. What
+their models forward and backward is counted as ours is (`counted_passes`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmark_adapters.harnesses.counted_passes import (
+    count_passes,
+    of_kind,
+    with_kinds,
+    without_hook,
+)
+from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.hyperparameters import bounds
-from suli_plugin.images import ImageSet
+from suli_plugin.images import ImageSet, Kind
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
 
+SETS: tuple[Kind, ...] = ("forget", "retain")
 Row = Callable[[Tensor, int], tuple[Any, ...]]
 
 
@@ -47,20 +55,23 @@ class PeerMethod(Unlearner):
         session.stop_reason = "the harness's own loop ended"
         # They report by print; standard output belongs to whoever called us.
         with redirect_stdout(sys.stderr), session.update_clock.running():
-            return self._theirs(model, session)
+            outputs = _outputs(model, session)
+            hook = count_passes(model, session)
+            return without_hook(self._theirs(model, session, outputs), hook)
 
     @abstractmethod
-    def _theirs(self, model: nn.Module, session: Session) -> nn.Module:
-        """Run their code on `model` and return the unlearned model."""
+    def _theirs(self, model: nn.Module, session: Session, outputs: int) -> nn.Module:
+        """Run their code on `model`, which tells `outputs` classes apart; return the unlearned."""
 
     def loader(
         self, session: Session, images: ImageSet, row: Row, *, shuffle: bool = True
     ) -> DataLoader[Any]:
         """A loader of the form that they expect, over all images, the last batch included."""
         return DataLoader(
-            CountedRows(session, images, row),
+            PeerRows(session, images, row),
             self.batch_size,
             shuffle=shuffle,
+            collate_fn=with_kinds,
             generator=session.generator if shuffle else None,
         )
 
@@ -71,10 +82,16 @@ def peer_method(
     there: str,
     paper: str,
     needs: Mapping[Scope, frozenset[Resource]],
-    **defaults: float,
+    **defaults: float | None,
 ) -> type[PeerMethod]:
-    """The unlearner of one method. defaults: its hyper-parameters there, with their defaults."""
-    fields = [(key, type(value), field(default=value)) for key, value in defaults.items()]
+    """The unlearner of one method. defaults: its hyper-parameters there, with their defaults.
+
+    None is a number that the harness chooses.
+    """
+    fields = [
+        (key, type(value) if value is not None else "float | None", field(default=value))
+        for key, value in defaults.items()
+    ]
     made: type[PeerMethod] = dataclasses.make_dataclass(
         "".join(part.title() for part in name.split("_")),
         fields,
@@ -92,8 +109,8 @@ def peer_method(
     return made
 
 
-class CountedRows(Dataset[tuple[Any, ...]]):
-    """Normalised images and labels of a set in a harness's rows; what is read is counted."""
+class PeerRows(Dataset[tuple[Any, ...]]):
+    """Normalised images and labels of a set in a harness's rows."""
 
     def __init__(self, session: Session, images: ImageSet, row: Row) -> None:
         self.session, self.images, self.row = session, images, row
@@ -103,11 +120,17 @@ class CountedRows(Dataset[tuple[Any, ...]]):
         return len(self.images)
 
     def __getitem__(self, position: int) -> tuple[Any, ...]:
-        self.session.passes.forward[self.images.kind] += 1
         batch = self.images.batch(
             torch.tensor([position]), self.session.device, self.session.augmentation
         )
-        return self.row(batch.images[0], int(batch.labels[0]))
+        return self.row(of_kind(batch.images[0], self.images.kind), int(batch.labels[0]))
+
+
+def _outputs(model: nn.Module, session: Session) -> int:
+    images = next(session.granted[kind] for kind in SETS if kind in session.granted)
+    batch = images.batch(torch.tensor([0]), session.device)
+    with evaluation_mode(model):
+        return int(session.logits_of(model(batch.images)).shape[1])
 
 
 @contextmanager

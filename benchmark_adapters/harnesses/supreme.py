@@ -21,6 +21,8 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.found import SUPREME
+from benchmark_adapters.harnesses.installed import harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,
@@ -36,8 +38,7 @@ SUPREME_METHODS = ("supreme.methods.unlearning_methods", "supreme.methods.baseli
 
 def setup() -> None:
     """Register every method of our registry; what the entry point `supreme.plugins` calls."""
-    import supreme
-
+    supreme = harness_module("supreme", SUPREME)
     for name in names():
         supreme.register_unlearning_method(name, f"{__name__}:{name}")
 

@@ -13,11 +13,14 @@ declare matplotlib, which it imports; its base class, which is all that we need,
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from benchmark_adapters.harnesses.found import TORCHUNLEARN
+from benchmark_adapters.harnesses.installed import harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,
@@ -102,10 +105,9 @@ def _class(name: str) -> type:
 
 def _unlearner_base() -> type:
     """Its `Unlearner`, or in release 0.1.0 the `Trainer` that this is a subclass of."""
+    found: type
     try:
-        from torchunlearn.unlearn.trainers.unlearner import Unlearner
+        found = importlib.import_module("torchunlearn.unlearn.trainers.unlearner").Unlearner
     except ModuleNotFoundError:
-        from torchunlearn.unlearn.trainer import Trainer
-
-        return Trainer
-    return Unlearner
+        found = harness_module("torchunlearn.unlearn.trainer", TORCHUNLEARN).Trainer
+    return found

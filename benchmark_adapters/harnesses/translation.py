@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -195,25 +192,6 @@ def names_in_harness(
         name = label.replace("@", "_").replace("-", "_")
         names[f"{name}_plugin" if taken(name) else name] = label
     return names
-
-
-def installed_version(distribution: str) -> str | None:
-    """The version of an installed distribution, None if it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
-
-
-def clone_on_path(module: str, file: str) -> str | None:
-    """The folder of a harness that is run from its clone, None if it is not on `sys.path`.
-
-    file: one that it must have, for a package of the same name may be another one.
-    """
-    # The parent package alone is looked up: importing a harness takes seconds or writes files.
-    spec = importlib.util.find_spec(module)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    return next((str(folder) for folder in folders if Path(folder, file).exists()), None)
 
 
 def _is_loader(source: Any) -> bool:

@@ -13,11 +13,13 @@ from small_problem import convnet, request, trained_convnet
 from torch import nn
 from torch.utils.data import Dataset
 
+from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.logit_mask import LogitMask
 from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.baselines.retrain import Retrain
 from suli_plugin import SU, SULI, ForgetRequest, ImageSet, Unlearner, run
+from suli_plugin.runner import check
 
 
 class Tripwire(Dataset):
@@ -287,6 +289,21 @@ def test_forgotten_classes_that_are_no_sequence_of_numbers_are_refused_with_what
 )
 def test_forgotten_classes_may_be_any_whole_numbers(classes):
     assert ForgetRequest(forget_classes=classes).forget_classes == (3, 5)
+
+
+def test_a_request_can_be_checked_without_running_it():
+    asked, model = request("class-wise"), trained_convnet()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    check(SULI(), model, asked)
+    check(BoundaryShrink(), model, asked)
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="logit_mask supports class-wise"):
+        check(LogitMask(), model, request("instance-wise"))
+    with pytest.raises(ValueError, match="images of class 3"):
+        check(SULI(), model, replace(asked, forget_classes=(4,)))
+    normalised = ImageSet.of_tensors(torch.full((4, 1, 8, 8), -1.0), torch.full((4,), 3))
+    with pytest.raises(ValueError, match="boundary_shrink attacks images whose pixels are in"):
+        check(BoundaryShrink(), model, replace(asked, forget=normalised))
 
 
 def test_an_empty_retain_set_means_that_everything_is_forgotten():

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import pytest
 from accelerate import Accelerator
+from click.testing import CliRunner
 from ctrl_c import with_ctrl_c
 
 from benchmark_adapters.benchmarks.digits import Digits
@@ -19,6 +20,8 @@ from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import read_record
 from suli_plugin import Unlearner
 from suli_plugin.benchmark import scope_of
+from suli_plugin.cli import main
+from suli_plugin.failure import DoesNotApply
 from suli_plugin.plugins import Origin, load_plugins
 
 CHEAP = ["original", "logit_mask", "bn_drift"]
@@ -167,6 +170,24 @@ def test_a_failed_cell_is_named_and_the_rest_is_done(tmp_path):
     assert [record["method"] for record in outcome.records] == ["original"]
     ((cell, reason),) = outcome.failed
     assert cell.label == "raises" and "a bug of its own" in reason
+
+
+def test_a_method_that_does_not_apply_to_the_data_is_left_out_and_no_failure(tmp_path, monkeypatch):
+    class NotHere(Raises):
+        def check(self, session):
+            raise DoesNotApply("it wants RGB")
+
+    registry = load_plugins()
+    registry.unlearners["raises"] = NotHere
+    registry.origins["raises"] = Origin("t", "t", "1")
+    monkeypatch.setattr("suli_plugin.plugins.registry", lambda: registry)
+    arguments = "bench run digits --scenarios class-3 --methods raises,original --seeds 0 --json"
+    result = CliRunner().invoke(main, [*arguments.split(), "--output", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["does_not_apply"] == [
+        {"cell": "class-3 raises seed 0", "reason": "it wants RGB"}
+    ]
+    assert "does not apply: class-3 raises seed 0: it wants RGB" in result.stderr
 
 
 COMMAND = [

@@ -42,10 +42,12 @@ def some_samples():
 
 
 def test_the_kits_call_gives_the_weights_of_our_own_runner():
-    request, net = some_samples(), copy.deepcopy(digits_original(0))
+    # The kit's own function, fine-tuning, takes a net in any mode and ends in evaluation mode.
+    request, net = some_samples(), copy.deepcopy(digits_original(0)).train()
     result = unlearning(net, *loaders(request))
     ours = unlearned_by_us("suli", digits_original(0), request, seed=0)
     assert result is net
+    assert not net.training
     assert same_weights(net.state_dict(), ours.state_dict())
     assert not same_weights(net.state_dict(), digits_original(0).state_dict())
 

@@ -13,9 +13,9 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from benchmark_adapters.harnesses.installed import clone_on_path
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    clone_on_path,
     dataset_of,
     harness_logits,
     image_and_label,
