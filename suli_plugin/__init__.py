@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from suli_plugin.runner import Unlearned as Unlearned
     from suli_plugin.runner import run as run
     from suli_plugin.session import Session as Session
-    from suli_plugin.suli import SU as SU
+    from suli_plugin.su import SU as SU
     from suli_plugin.suli import SULI as SULI
     from suli_plugin.unlearner import ForgetRequest as ForgetRequest
     from suli_plugin.unlearner import Unlearner as Unlearner
@@ -25,7 +25,7 @@ _WHERE = {
     "ForgetRequest": "unlearner",
     "ImageSet": "images",
     "Predictions": "evaluation",
-    "SU": "suli",
+    "SU": "su",
     "SULI": "suli",
     "Session": "session",
     "Unlearned": "runner",

@@ -11,7 +11,8 @@ from suli_plugin.hookspecs import hookimpl
 @hookimpl
 def register_unlearners(register: Callable[[type[Any]], None]) -> None:
     """SULI and SU."""
-    from suli_plugin.suli import SU, SULI
+    from suli_plugin.su import SU
+    from suli_plugin.suli import SULI
 
     register(SULI)
     register(SU)

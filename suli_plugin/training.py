@@ -24,7 +24,7 @@ from suli_plugin.logits import LogitsOf, logits_of
 
 Loss = Callable[[Tensor, Batch], Tensor]
 """`(logits (B, K) float32, batch) -> losses (B,)`; the loop takes the mean over all processes."""
-Stop = Literal["at_or_below", "closest", "never"]
+Stop = Literal["at_or_below", "after_a_round", "closest", "never"]
 
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
@@ -51,13 +51,11 @@ class Term:
 class Round:
     """Steps after which the stop rule is asked: an epoch, or one visit to a layer.
 
-    A step is a sequence of terms whose gradients are added before one update. may_stop: False
-    where the rule's answer is for the history alone.
+    A step is a sequence of terms whose gradients are added before one update.
     """
 
     steps: Iterable[Sequence[Term]]
     layer: int | None = None
-    may_stop: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,8 @@ class StopRule:
     """Stop once the accuracy on these images is at or below the target.
 
     start: that accuracy before the first step. choose: `at_or_below` keeps the first state that
-    meets the target, `closest` the state nearest to it, `never` measures and goes on.
+    meets the target, the original's included; `after_a_round` the first one after a round, as
+    official codes do; `closest` the state nearest to it; `never` measures and goes on.
     """
 
     images: ImageSet
@@ -74,8 +73,12 @@ class StopRule:
     choose: Stop = "at_or_below"
 
     def met(self, accuracy: float) -> bool:
-        """Whether to stop here."""
+        """Whether to stop after a round that ended in this accuracy."""
         return self.choose != "never" and accuracy <= self.target
+
+    def met_at_start(self) -> bool:
+        """Whether to take no step at all."""
+        return self.choose != "after_a_round" and self.met(self.start)
 
 
 @dataclass(frozen=True)
@@ -180,10 +183,10 @@ class Trainer:
 
         optimizer: makes one from the trainable parameters, anew for each round if
         `renew_optimizer`. roll_back: undo a round after which the stop rule's accuracy is higher
-        than at the last accepted state. penalty: a scalar added to every step's loss.
-        schedule: stepped once an update. Raises Diverged for a non-finite loss.
+        than after the last accepted one; the first is always accepted. penalty: a scalar added to
+        every step's loss. schedule: stepped once an update. Raises Diverged for a non-finite loss.
         """
-        if stop is not None and stop.met(stop.start):
+        if stop is not None and stop.met_at_start():
             self.stop_reason = "target met before the first step"
             return
         update = _Update(self, model, max_grad_norm, penalty)
@@ -203,8 +206,7 @@ class Trainer:
                 entry = HistoryEntry(self.steps_done, loss, accuracy, round_.layer, accepted)
                 self.history.append(entry)
                 self.progress(entry)
-                may_stop = accepted and round_.may_stop
-                if stop is not None and accuracy is not None and may_stop and stop.met(accuracy):
+                if stop is not None and accuracy is not None and accepted and stop.met(accuracy):
                     self.stop_reason = "target met"
                     break
         keeper.finish()
@@ -301,8 +303,8 @@ class _Keeper:
             raise ValueError("roll-back compares accuracies, so it needs a stop rule")
         self.model, self.stop, self.roll_back = model, stop, roll_back
         self.closest = stop is not None and stop.choose == "closest"
-        self.accuracy = stop.start if stop is not None else math.inf
-        self.distance = self._distance(self.accuracy)
+        self.accuracy = math.inf
+        self.distance = self._distance(stop.start) if stop is not None else math.inf
         self.best = snapshot(model) if self.closest else {}
 
     def begin(self, optimizer: Optimizer) -> None:

@@ -49,18 +49,13 @@ class Cifar10(RealImages):
 class Cifar10ResNet18(Cifar10):
     """The paper's setting (section 4); the original of `edadaltocg/resnet18_cifar10` fits it.
 
-    The control makes one sweep, as many as the official release's printed run needs. SULI steps
-    back: a network of 11 M parameters forgets class 1 on half of the way that the default goes
-    (leaderboards/COMPARISON.md).
+    The control makes one sweep, as many as the official release's printed run needs.
     """
 
     name: ClassVar[str] = "cifar10-resnet18"
     summary: ClassVar[str] = "CIFAR-10, ResNet-18 with a 3x3 stem (the paper's setting)"
     architecture: ClassVar[str] = "cifar_resnet18"
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "bn_drift": {"sweeps": 1},
-        "suli": {"step_back": True},
-    }
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bn_drift": {"sweeps": 1}}
 
 
 @dataclass(frozen=True, kw_only=True)

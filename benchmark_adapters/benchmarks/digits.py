@@ -48,6 +48,7 @@ class Digits(Benchmark):
         "su@official",
         "suli",
         "suli@official",
+        "suli@tuned",
         "bn_drift",
         "logit_mask",
     )

@@ -40,9 +40,9 @@ METHODS = (
     "delete",
     "su",
     "su@official",
-    "suli",
     "suli@paper",
     "suli@official",
+    "suli@tuned",
     "bn_drift",
     "logit_mask",
 )

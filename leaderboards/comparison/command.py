@@ -89,15 +89,11 @@ def _filled(document: Path, tables: Mapping[str, str]) -> str:
 
 
 def _published(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """What an experiment starts from, by label: the paper's settings, or those of the source."""
+    """What an experiment starts from, by label: the settings of the source."""
     from suli_plugin.plugins import registry
 
     return {
-        record["method"]: registry()
-        .unlearner(
-            "suli@paper" if record["method"] == "suli" else record["method"], record["scope"]
-        )
-        .hyperparameters()
+        record["method"]: registry().unlearner(record["method"], record["scope"]).hyperparameters()
         for record in records
     }
 

@@ -33,7 +33,7 @@ def test_plugins_methods_and_benchmarks_are_listed_as_text_and_json():
     assert {row["state"] for row in rows} == {"loaded"}
     assert "suli" in suli("plugins").stdout
     methods = {row["method"]: row for row in json.loads(suli("methods", "--json").stdout)}
-    assert methods["suli"]["presets"] == ["official", "paper"]
+    assert methods["suli"]["presets"] == ["official", "paper", "tuned"]
     assert methods["suli"]["needs"] == {
         "class-wise": ["forget"], "instance-wise": ["forget", "reference"],
     }  # fmt: skip

@@ -112,7 +112,7 @@ def test_numpy_and_python_randomness_of_a_method_follow_the_seed():
 
 def test_clocks_and_passes_add_up():
     asked = request("class-wise")
-    method = SULI(inner_steps=3, distorted_weight=0.0, sweeps=1)
+    method = SULI(inner_steps=3)
     result = run(method, trained_convnet(), asked)
     count = len(asked.forget)
     rounds = len(result.history)

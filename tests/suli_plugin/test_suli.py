@@ -52,8 +52,8 @@ def published_suli(method, model, images, labels, classes, target):
     order = (p * p.log()).sum(1).argsort(stable=True)
     size = method.layer_size or -(-len(order) // method.n_layers)
     layers = order.split(size)
-    last, states = accuracy(student, images, labels), []
-    if last <= target:
+    last, states = torch.inf, []
+    if method.stop == "at_or_below" and accuracy(student, images, labels) <= target:
         return student, states
     for sweep in range(method.sweeps):
         for index, layer in enumerate(layers):
@@ -88,8 +88,9 @@ def published_su(method, model, images, labels, classes, target, seed):
     teacher, student, states = copy.deepcopy(model).eval(), copy.deepcopy(model), []
     order = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(student.parameters(), lr=method.lr)
-    for _ in range(method.epochs):
-        if accuracy(student, images, labels) <= target:
+    for epoch in range(method.epochs):
+        asked = epoch > 0 or method.stop == "at_or_below"
+        if asked and accuracy(student, images, labels) <= target:
             break
         student.train()
         for batch in torch.randperm(len(labels), generator=order).split(method.batch_size):
@@ -130,7 +131,7 @@ def compared(method, scope, model, monkeypatch, seed=3):
 PRESETS = [
     pytest.param(cls.preset(name, scope), scope, id=f"{cls.name}@{name}-{scope}")
     for cls in (SULI, SU)
-    for name in cls.presets()
+    for name in ("paper", "official")
     for scope in SCOPES
 ]
 
@@ -220,40 +221,66 @@ def test_frozen_batch_norm_and_learning_rate_zero_is_the_identity():
 
 def test_one_layer_with_the_original_as_teacher_is_su_in_one_full_batch():
     asked, model = request("class-wise"), trained_convnet()
-    shared = {"lr": 1e-3, "batch_norm": "frozen"}
-    shared |= {"temperature": 2.0, "distorted_weight": 0.0}
-    one = SULI(n_layers=1, sweeps=1, batch_size=None, **shared)
+    shared = {"lr": 1e-3, "batch_norm": "frozen", "temperature": 2.0}
+    one = SULI(n_layers=1, batch_size=None, teacher="original", inner_steps=1, **shared)
     other = SU(epochs=1, batch_size=len(asked.forget), **shared)
     assert_same(
         run(one, model, asked).model.state_dict(), run(other, model, asked).model.state_dict()
     )
 
 
-def test_class_wise_the_default_makes_its_least_sweeps_and_then_stops_at_zero():
-    asked, model = request("class-wise"), trained_convnet()
-    method = SULI(lr=1e-2, inner_steps=4, least_sweeps=3, sweeps=8)
-    history = run(method, model, asked).history
-    reached = [entry.forget_accuracy == 0 for entry in history]
-    assert any(reached[:5]), "the case must reach 0 before the least sweeps are made"
-    assert len(history) == next(i + 1 for i, zero in enumerate(reached) if zero and i >= 6)
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("method", [SULI, SU])
+def test_the_defaults_are_the_published_method(method, scope):
+    assert method() == method.preset("paper", scope)
 
 
-def test_instance_wise_the_stop_rule_is_asked_after_every_layer():
-    asked, model = request("instance-wise"), trained_convnet()
-    history = run(SULI(lr=3e-2, least_sweeps=3, sweeps=5), model, asked).history
-    assert len(history) < 6
+def test_suli_has_the_fields_of_algorithm_1_and_of_the_official_release_alone():
+    release = {"renew_optimizer", "roll_back", "teacher_moves_buffers"}
+    optimiser = {"optimizer", "lr", "momentum", "batch_size", "batch_norm"}
+    paper = {"epsilon", "suppress", "n_layers", "layer_size", "teacher", "inner_steps", "sweeps"}
+    assert SULI().hyperparameters().keys() == {*release, *optimiser, *paper, "stop", "temperature"}
 
 
-def test_instance_wise_the_default_cuts_thinner_layers_and_a_preset_its_own():
-    asked, model = request("instance-wise"), trained_convnet()
-    for method, layers in (
-        (SULI(stop="never", instance_layers=5, instance_sweeps=1), 5),
-        (SULI(stop="never", instance_layers=None, n_layers=3, instance_sweeps=1), 3),
-        (SULI.preset("official", "instance-wise"), -(-len(asked.forget) // 32)),
-    ):
-        history = run(replace(method, stop="never"), model, asked).history
-        assert len({entry.layer for entry in history}) == layers
-    assert len({e.layer for e in run(SULI(sweeps=1), model, request("class-wise")).history}) == 2
+def tuned_suli(model, images, labels, lost, target):
+    """`suli@tuned` step by step: BatchNorm frozen, one Adam, the original's targets, layers."""
+    method = SULI.preset("tuned", "class-wise" if lost else "instance-wise")
+    student = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        logits = student(images)
+        p = logits.softmax(1)
+    targets = adjusted(logits, labels, lost, method)
+    order = (p * p.log()).sum(1).argsort(stable=True)
+    optimizer = torch.optim.Adam(student.parameters(), lr=1e-4)
+    for _ in range(10 if lost else 30):
+        for layer in order.tensor_split(2 if lost else 16):
+            optimizer.zero_grad()
+            divergence(student(images[layer]), targets[layer], method).backward()
+            optimizer.step()
+            if not lost and accuracy(student, images, labels) <= target:
+                return student
+    return student
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_tuned_preset_is_what_its_docstring_says(scope):
+    asked, model = request(scope), trained_convnet()
+    images, labels = tensors(asked.forget)
+    target = accuracy(copy.deepcopy(model), *tensors(asked.reference))
+    expected = tuned_suli(model, images, labels, asked.forget_classes, target)
+    result = run(SULI.preset("tuned", scope), model, asked)
+    if scope == "class-wise":
+        assert len(result.history) == 20 and result.stop_reason == "all rounds done"
+    else:
+        assert len({entry.layer for entry in result.history}) == 16
+        assert result.stop_reason == "target met"
+    assert_same(result.model.state_dict(), expected.state_dict())
+
+
+def test_class_wise_the_tuned_preset_goes_on_at_forget_accuracy_0():
+    method = replace(SULI.preset("tuned", "class-wise"), lr=1e-2)
+    history = run(method, trained_convnet(), request("class-wise")).history
+    assert len(history) == 20 and 0 in [entry.forget_accuracy for entry in history[:10]]
 
 
 def test_renaming_the_classes_renames_the_result():
@@ -291,19 +318,42 @@ def test_closest_keeps_the_state_nearest_to_the_reference_accuracy():
     assert abs(reached - target) == pytest.approx(min(abs(a - target) for a in visited))
 
 
+def blind_to_3(scope):
+    """A model that never says 3, and is wrong about (nearly) everything else; a request of 3s."""
+    blind, asked = convnet(seed=2), request(scope)
+    with torch.no_grad():
+        blind[-1].weight.zero_()
+        blind[-1].bias.copy_(torch.eye(10)[7])
+    return blind, replace(
+        asked, forget=asked.forget.relabelled(torch.full((len(asked.forget),), 3))
+    )
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("method", [SULI(), SU()])
 def test_a_target_that_is_met_already_takes_no_step(method, scope):
-    blind = convnet(seed=2)
-    with torch.no_grad():
-        # A model that never says 3, and is wrong about (nearly) everything else.
-        blind[-1].weight.zero_()
-        blind[-1].bias.copy_(torch.eye(10)[7])
-    asked = request(scope)
-    asked = replace(asked, forget=asked.forget.relabelled(torch.full((len(asked.forget),), 3)))
+    blind, asked = blind_to_3(scope)
     result = run(method, blind, asked)
     assert result.stop_reason == "target met before the first step"
     assert_identical(result.model, blind)
+
+
+@pytest.mark.parametrize("cls", [SULI, SU])
+def test_the_official_presets_ask_the_stop_rule_after_the_first_round(cls):
+    blind, asked = blind_to_3("class-wise")
+    result = run(cls.preset("official", "class-wise"), blind, asked)
+    assert result.stop_reason == "target met" and len(result.history) == 1
+    assert result.history[0].step >= 1
+
+
+def test_the_official_first_visit_is_kept_whatever_it_does():
+    blind, asked = blind_to_3("instance-wise")
+    with torch.no_grad():
+        # Without its first answer, 7, the model says 3: the visit makes it right about all.
+        blind[-1].bias[3] = 0.5
+    method = replace(SULI.preset("official", "instance-wise"), roll_back=True, stop="never", lr=1.0)
+    first = run(replace(method, sweeps=1), blind, asked).history[0]
+    assert first.forget_accuracy == 1 and first.accepted
 
 
 @given(st.lists(st.floats(0, 3, width=32), min_size=1, max_size=40), st.integers(1, 50))

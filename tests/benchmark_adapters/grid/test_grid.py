@@ -41,7 +41,8 @@ def test_globs_and_lists_choose_scenarios_and_methods():
     cells = planned(scenarios=["class-[12]", "instance-7"], methods=["su*", "original"], seeds=[5])
     assert {cell.scenario for cell in cells} == {"class-1", "class-2", "instance-7"}
     assert {cell.label for cell in cells} == {
-        "su", "su@official", "su@paper", "suli", "suli@official", "suli@paper", "original",
+        "su", "su@official", "su@paper", "suli", "suli@official", "suli@paper", "suli@tuned",
+        "original",
     }  # fmt: skip
 
 

@@ -5,13 +5,23 @@ import io
 import json
 import math
 import re
+from dataclasses import dataclass, field, replace
 
 import pytest
 import safetensors.torch
 import torch
-from altered_store import resealed
+from altered_store import REGISTRY, resealed
 
 from benchmark_adapters.records.evidence import packed_logits, read_logits
+from suli_plugin import SULI
+from suli_plugin.hyperparameters import added_later
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown(SULI):
+    """SULI with a field that the records are older than."""
+
+    grown: bool = field(default=False, metadata=added_later())
 
 
 @pytest.mark.parametrize("level", ["rescore", "reload", "rerun"])
@@ -26,12 +36,9 @@ def test_the_honest_submission_passes(level, store):
 
 
 @pytest.mark.parametrize("level", ["rescore", "rerun"])
-def test_records_that_are_older_than_a_field_of_their_method_pass(level, store):
-    def older(record):
-        del record["hyperparameters"]["step_back"]
-        resealed(record)
-
-    store.change_records(older)
+def test_records_that_are_older_than_a_field_of_their_method_pass(level, store, monkeypatch):
+    grown = replace(REGISTRY, unlearners={**REGISTRY.unlearners, "suli": Grown})
+    monkeypatch.setattr("altered_store.REGISTRY", grown)
     verdict = store.verdict(level=level)
     assert verdict.outcome == ("reproduced" if level == "rerun" else "re-scored"), verdict.reasons
 
