@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_chec
 
 CIFAR10_MEAN, CIFAR10_STD = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.201]
 NAMES = ["airplane", "automobile", "bird", "cat", "deer"]
+
+
+Teach = Callable[[nn.Module], object]
+
+
+def as_it_is(model: nn.Module) -> None:
+    """Teaches nothing."""
 
 
 def pickled(value: Any, **options: Any) -> bytes:
@@ -76,17 +84,20 @@ def edadaltocg(model: nn.Module, architecture: str = "resnet18") -> dict[str, by
     return {"config.json": as_json(config), "pytorch_model.bin": weights, "README.md": card}
 
 
-def timm(folder: Path) -> tuple[nn.Module, dict[str, bytes]]:
-    """A small ViT as timm itself writes it."""
+def timm(folder: Path, teach: Teach = as_it_is) -> tuple[nn.Module, dict[str, bytes]]:
+    """A small ViT as timm itself writes it. teach: what the model learns before."""
     from timm import create_model
     from timm.models import save_for_hf
 
     model = create_model("vit_tiny_patch16_224", num_classes=5, img_size=32, patch_size=8, depth=1)
+    teach(model)
     save_for_hf(model, str(folder), safe_serialization=True)
     return model, {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def transformers(folder: Path, model_type: str = "vit") -> tuple[nn.Module, dict[str, bytes]]:
+def transformers(
+    folder: Path, model_type: str = "vit", teach: Teach = as_it_is
+) -> tuple[nn.Module, dict[str, bytes]]:
     """A small image classifier as transformers itself writes it, with its image processor."""
     from transformers import AutoConfig, AutoModelForImageClassification
 
@@ -98,6 +109,7 @@ def transformers(folder: Path, model_type: str = "vit") -> tuple[nn.Module, dict
     }
     config = AutoConfig.for_model(model_type, **small)
     model = AutoModelForImageClassification.from_config(config)
+    teach(model)
     model.save_pretrained(folder)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     processor = {

@@ -2,16 +2,26 @@
 
 import json
 import shutil
+from functools import partial
 
 import pytest
 import torch
 from digits_as_images import digits_folder, suli
-from original_layouts_example import akamaster, edadaltocg, timm, transformers
+from original_layouts_example import (
+    CIFAR10_MEAN,
+    CIFAR10_STD,
+    akamaster,
+    edadaltocg,
+    timm,
+    transformers,
+)
 from small_images import own_cache  # noqa: F401  # an autouse fixture
+from taught_digits import taught
 
 from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.deletion.publish import publish
 from benchmark_adapters.deletion.receipt import read_receipt
+from benchmark_adapters.originals.layouts import IMAGENET_MEAN, IMAGENET_STD
 from benchmark_adapters.originals.load import load_original
 
 NET = "ada/net"
@@ -36,12 +46,19 @@ def logits(model):
 
 
 def layouts(tmp_path):
-    """For each layout the files of an original with five classes that takes 32x32 images."""
+    """For each layout the files of an original that knows five digits in images of 32x32."""
+
+    def cifar(model):
+        return taught(model, CIFAR10_MEAN, CIFAR10_STD)
+
+    half = partial(taught, mean=[0.5] * 3, std=[0.5] * 3)
     nets = {
-        "akamaster": lambda: akamaster(build_architecture("cifar_resnet20", 5)),
-        "edadaltocg": lambda: edadaltocg(build_architecture("cifar_resnet18", 5)),
-        "timm": lambda: timm(tmp_path / "timm")[1],
-        "transformers": lambda: transformers(tmp_path / "transformers")[1],
+        "akamaster": lambda: akamaster(
+            taught(build_architecture("cifar_resnet20", 5), IMAGENET_MEAN, IMAGENET_STD)
+        ),
+        "edadaltocg": lambda: edadaltocg(cifar(build_architecture("cifar_resnet18", 5))),
+        "timm": lambda: timm(tmp_path / "timm", half)[1],
+        "transformers": lambda: transformers(tmp_path / "transformers", teach=cifar)[1],
     }
     return nets
 
