@@ -71,6 +71,8 @@ def _of_forget_set(receipt: Receipt) -> Iterator[str]:
         yield "it names other than the forgotten classes"
     if len(set(ids)) != (0 if classes else forgotten["count"]):
         yield f"it lists {len(set(ids))} ids for {forgotten['count']} forgotten samples"
+    if forgotten["contents"] and set(forgotten["contents"]) != set(ids):
+        yield "it has the contents of other samples than it lists"
 
 
 def _of_run(receipt: Receipt) -> Iterator[str]:

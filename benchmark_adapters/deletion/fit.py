@@ -32,7 +32,9 @@ def check_data(original: LoadedOriginal, data: DeletionData) -> None:
 
 def _check_scope(unlearner: Unlearner, scope: Scope) -> None:
     if scope not in unlearner.needs:
-        asked = {"class-wise": "--forget-class", "instance-wise": "--forget-ids"}[scope]
+        asked = {"class-wise": "--forget-class", "instance-wise": "--forget-ids or --forget-where"}[
+            scope
+        ]
         raise ValueError(
             f"{unlearner.name} supports {' and '.join(unlearner.needs)} unlearning, and "
             f"{asked} asks for {scope}; `suli methods` shows what each supports"

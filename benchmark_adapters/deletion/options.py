@@ -12,13 +12,15 @@ class DataOptions:
     """What a request says about its data.
 
     dataset: `org/name[@revision]` or a folder; for stored splits perhaps with `:NAME`.
-    forget_classes: names or numbers. forget_ids: of samples. train_split: where both are looked
-    up. retain, reference, test: names of splits of the same dataset. image_size: resize to it.
+    forget_classes: names, or places as `#3`. forget_ids: of samples, see `rows_named`.
+    forget_where: COLUMN=VALUE. train_split: where these are looked up. retain, reference, test:
+    names of splits of the same dataset. image_size: resize to it.
     """
 
     dataset: str
     forget_classes: tuple[str, ...] = ()
     forget_ids: tuple[str, ...] = ()
+    forget_where: tuple[str, ...] = ()
     train_split: str = "train"
     retain: str | None = None
     reference: str | None = None
@@ -28,6 +30,42 @@ class DataOptions:
     label_column: str | None = None
     id_column: str | None = None
     image_size: int | None = None
+
+    def check_for_stored_split(self) -> None:
+        """Raise ValueError for what is not said beside a stored split."""
+        said = {
+            "--forget-class": self.forget_classes,
+            "--forget-ids": self.forget_ids,
+            "--forget-where": self.forget_where,
+            "--retain": self.retain,
+            "--reference": self.reference,
+            "--test": self.test,
+        }
+        for option, value in said.items():
+            if value:
+                raise ValueError(
+                    f"{self.dataset} is a stored split, which says itself what is forgotten, "
+                    f"retained and tested: leave out {option}"
+                )
+
+    def check_for_images(self) -> None:
+        """Raise ValueError for sets of a plain dataset that can't be, whatever the data."""
+        if sum(map(bool, (self.forget_classes, self.forget_ids, self.forget_where))) != 1:
+            raise ValueError(
+                "say what to forget, in one way: --forget-class, --forget-ids, --forget-where, or "
+                "a stored split as --dataset (suli splits make)"
+            )
+        for name, split in (("reference", self.reference), ("test", self.test)):
+            if split == self.train_split:
+                raise ValueError(
+                    f"--{name} takes data never trained on, and {split!r} is the split that the "
+                    f"forgotten samples were trained with"
+                )
+        if self.test is not None and self.test == self.reference:
+            raise ValueError(
+                f"--reference decides when to stop, so --test needs other data than "
+                f"{self.test!r}; hold some of it out with `suli splits make --reference 0.5`"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """The options as JSON has them."""

@@ -3,7 +3,8 @@
 format           the version of this layout
 original         where it is from, at which commit, sha256 of its file, state_hash of its weights
 dataset          the same of the data, and split, count and sha256 of every set
-forget_set       count, sha256, and the classes or the ids
+forget_set       count, sha256, and the classes or the ids; where those are rows, the SHA-256 of
+                 each encoded image by its id (contents)
 result           sha256 of the file of weights, state_hash
 files            sha256 of every other file of the checkpoint
 original_metrics the original's, on the same data as the record's `metrics`
@@ -29,6 +30,7 @@ from benchmark_adapters.deletion.contradictions import contradictions
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt_fields import DATA_LIBRARIES, FORMAT, check_fields
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
+from benchmark_adapters.images.sample_names import HASH
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.records.record import check_record, completed, digest, write_atomically
 from benchmark_adapters.records.strict_json import strict_json
@@ -118,8 +120,17 @@ def options_of(receipt: Mapping[str, Any], dataset: str | None = None) -> DataOp
     """The options that find the receipt's data again. dataset: another place of the same."""
     values = dict(receipt["dataset"]["options"])
     if receipt["dataset"]["stored_split"] is None:
-        values["forget_ids"] = receipt["forget_set"]["ids"]
+        values["forget_ids"] = [] if values["forget_where"] else _named_ids(receipt["forget_set"])
     return DataOptions.from_dict({**values, "dataset": dataset or values["dataset"]})
+
+
+def _named_ids(forget_set: Mapping[str, Any]) -> list[str]:
+    """The ids as a list of names has them, with the hashes of their contents where there are."""
+    contents = forget_set["contents"]
+    return [
+        f"{name}\t{HASH}{contents[name]}" if name in contents else name
+        for name in forget_set["ids"]
+    ]
 
 
 def short_name(source: str) -> str:
@@ -169,6 +180,8 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
         "options": {
             **options.as_dict(),
             "dataset": short_name(pinned) if folder else pinned,
+            # By name, which outlives a place among the names.
+            "forget_classes": data.class_names if split is None else [],
             # They are in the forget set, once.
             "forget_ids": [],
         },
@@ -193,5 +206,6 @@ def _forget_set(request: DeletionRequest) -> dict[str, Any]:
         "classes": list(data.forget_classes),
         "class_names": data.class_names,
         "ids": [] if data.forget_classes else sorted(data.places["forget"].ids()),
+        "contents": {} if data.forget_classes else data.places["forget"].contents(),
         "copies": copies,
     }

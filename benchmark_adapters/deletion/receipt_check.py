@@ -17,6 +17,7 @@ from benchmark_adapters.deletion.receipt import (
     options_of,
     read_receipt,
 )
+from benchmark_adapters.images.sample_names import OtherContent
 from benchmark_adapters.metrics.scoring import not_measurable, score
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.originals.load import LoadedOriginal, load_original
@@ -136,7 +137,7 @@ def _data(
         data = load_deletion_data(
             options_of(receipt, dataset), mean=config.mean, std=config.std, accelerator=accelerator
         )
-    except SplitMismatch as error:
+    except (SplitMismatch, OtherContent) as error:
         return None, [Check("forget set", "differs", str(error))]
     except (OSError, TypeError, ValueError) as error:
         return None, [_unknown("forget set", str(error))]

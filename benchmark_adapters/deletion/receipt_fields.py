@@ -36,7 +36,7 @@ from benchmark_adapters.records.json_fields import (
 )
 from benchmark_adapters.records.provenance import LIBRARIES
 from benchmark_adapters.records.record import SCHEMA_VERSION
-from benchmark_adapters.splits.split import Duplicate
+from benchmark_adapters.splits.copies import Duplicate
 from suli_plugin.plugins import Origin
 from suli_plugin.training import HistoryEntry
 from suli_plugin.unlearner import RESOURCES, SCOPES
@@ -82,6 +82,7 @@ _FORGET_SET = {
     "classes": listed(COUNT),
     "class_names": listed(TEXT),
     "ids": listed(TEXT),
+    "contents": named(SHA256),
     "copies": or_null(listed(of_dataclass(Duplicate))),
 }
 _RESULT = {"weights_file": one_of(WEIGHTS), "sha256": SHA256, "state_hash": SHA256}

@@ -12,7 +12,7 @@ from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.deletion.progress import round_progress
 from benchmark_adapters.deletion.publish_command import create_pr, private
 from benchmark_adapters.deletion.unlearn_options import check_options, given_of, request_of
-from benchmark_adapters.deletion.unlearn_report import pushed_of, report, warn_of_copies
+from benchmark_adapters.deletion.unlearn_report import pushed_of, report, say_notes, warn_of_copies
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
@@ -31,10 +31,18 @@ def register_commands(cli: click.Group) -> None:
     "--dataset", required=True, metavar="SOURCE",
     help="org/name[@rev], a folder, or a stored split; SOURCE:NAME if it is one of several.",
 )  # fmt: skip
-@click.option("--forget-class", "classes", multiple=True, metavar="NAME|N", help="Forget a class.")
 @click.option(
-    "--forget-ids", type=click.Path(path_type=Path), metavar="FILE",
-    help="Forget these samples, one id a line (SPLIT-ROW, or a value of --id-column).",
+    "--forget-class", "classes", multiple=True, metavar="NAME|#N",
+    help="Forget a class, by name or (in quotes) '#3' by its place among the names.",
+)  # fmt: skip
+@click.option(
+    "--forget-ids", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+    help="Forget these samples, one a line: a value of --id-column, a photo's path or unique "
+    "name, or SPLIT-ROW (suli splits ids); - reads standard input.",
+)  # fmt: skip
+@click.option(
+    "--forget-where", "conditions", multiple=True, metavar="COLUMN=VALUE",
+    help="Forget the samples with this value in a column, such as one person's.",
 )  # fmt: skip
 @click.option(
     "--method", required=True, metavar="LABEL", help="METHOD or METHOD@PRESET (suli methods)."
@@ -66,7 +74,7 @@ def register_commands(cli: click.Group) -> None:
 @click.option("--config", help="The dataset's config, where it has several.")
 @click.option("--image-column", help="Where it can't be told from names and types.")
 @click.option("--label-column", help="The same for labels.")
-@click.option("--id-column", help="Unique names of samples (default: SPLIT-ROW).")
+@click.option("--id-column", help="Unique names of samples (default: paths, or SPLIT-ROW).")
 @click.option("--architecture", help="Of the original, where its files don't say it.")
 @click.option(
     "--num-classes", type=click.IntRange(1), metavar="N", help="Outputs of the original, likewise."
@@ -99,6 +107,7 @@ def unlearn(**options: Any) -> None:
         request, data = request_of(options, accelerator)
     if accelerator.is_main_process:
         click.echo(request.announcement, err=True)
+        say_notes(request)
         warn_of_copies(request)
     with one_line_errors(failed=True):
         with round_progress(shown=accelerator.is_main_process) as progress:

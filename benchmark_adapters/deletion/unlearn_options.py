@@ -27,8 +27,10 @@ def check_options(options: dict[str, Any]) -> None:
         check_repository(options["repository"])
     elif options["create_pr"] or options["private"]:
         raise ValueError("--create-pr and --private are for --push org/name")
-    if options["classes"] and options["forget_ids"]:
-        raise ValueError("say what to forget, in one way: --forget-class or --forget-ids")
+    if sum(bool(options[name]) for name in ("classes", "forget_ids", "conditions")) > 1:
+        raise ValueError(
+            "say what to forget, in one way: --forget-class, --forget-ids or --forget-where"
+        )
     cls = registry().unlearner(options["method"].partition("@")[0], "class-wise")
     for scope in cls.needs:
         # Names, fields and values; which scope it is may only be known from the data.
@@ -64,7 +66,7 @@ def request_of(
 
 def _data_options(options: dict[str, Any]) -> DataOptions:
     from benchmark_adapters.deletion.options import DataOptions
-    from benchmark_adapters.splits.command import read_ids
+    from benchmark_adapters.images.ids_file import read_ids
 
     ids = () if options["forget_ids"] is None else tuple(read_ids(options["forget_ids"]))
     same = (
@@ -74,6 +76,7 @@ def _data_options(options: dict[str, Any]) -> DataOptions:
     return DataOptions(
         forget_classes=tuple(options["classes"]),
         forget_ids=ids,
+        forget_where=tuple(options["conditions"]),
         **{name: options[name] for name in same},
     )
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from benchmark_adapters.deletion.request import DeletionRequest
 
 
+def say_notes(request: DeletionRequest) -> None:
+    """Say how the data were read, where that is not what everyone would expect."""
+    for note in request.data.notes:
+        click.echo(f"note: {note}", err=True)
+
+
 def warn_of_copies(request: DeletionRequest) -> None:
     """Say that a forgotten photo is there again under another name."""
     copies = request.data.copies

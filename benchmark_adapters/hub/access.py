@@ -58,10 +58,19 @@ def parse_source(source: str | Path) -> Path | HubSource:
 
     Raises ValueError if it is neither.
     """
-    folder = Path(source).expanduser()
+    return local_folder(source) or repository_source(source)
+
+
+def local_folder(source: str | Path) -> Path | None:
+    """The folder of that name, as it is or with `~` for the user's home; None if there is none."""
+    folder = Path(source)
     if str(source) and folder.is_dir():
         return folder.resolve()
-    return repository_source(source)
+    if not str(source).startswith("~"):
+        return None
+    # Not `expanduser`, which fails for a `~name` that is nobody's home.
+    folder = Path(os.path.expanduser(source))
+    return folder.resolve() if folder.is_dir() else None
 
 
 def repository_source(source: str | os.PathLike[str]) -> HubSource:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from torch import Tensor
 
 from benchmark_adapters.command_line.main_process import from_main, main_first
 from benchmark_adapters.command_line.without_tokens import Token
 from benchmark_adapters.hub.access import HubSource, parse_source
 from benchmark_adapters.hub.snapshot import snapshot
+from benchmark_adapters.images import columns
+from benchmark_adapters.images.folder_layout import README_FILES
+from benchmark_adapters.images.labels import class_names_of, label_named, numbered
+from benchmark_adapters.images.readme_configs import data_file_patterns
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from datasets import Dataset
 
-IMAGE_COLUMNS = ("img", "image", "images", "picture")
-LABEL_COLUMNS = ("label", "labels", "fine_label", "target", "class")
+KindOfIds = Literal["column", "path", "row"]
 _AT_ONCE = 1_000
 
 
@@ -31,7 +33,9 @@ class ImageData:
 
     dataset: a `datasets.Dataset` with its own features. source: `org/name`, or a folder's path.
     revision: the 40-hex commit, None for a folder. config: None where there is only one.
-    splits: the names of all splits there are. image_column: an Image feature.
+    splits: the names of all splits there are. image_column: an Image feature. root: where images
+    are files, the folder that their paths are told from. notes: lines on how the data were read
+    and what was left out, for a person.
     """
 
     dataset: Dataset
@@ -41,6 +45,8 @@ class ImageData:
     split: str
     splits: tuple[str, ...]
     image_column: str
+    root: Path | None = field(default=None, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -59,65 +65,82 @@ class ImageData:
         for start in range(0, len(self), _AT_ONCE):
             yield from rows[start : start + _AT_ONCE].column(self.image_column).chunks
 
+    def row_in_split(self, row: int) -> int:
+        """Where a row stands in the split, for messages."""
+        return row
+
+    def column(self, name: str) -> Any:
+        """The values of a column, in Arrow's chunks."""
+        return columns.values_of(self.dataset, name)
+
+    @cached_property
+    def file_paths(self) -> list[str] | None:
+        """Where the file of each image lies below `root`; None where images are no files."""
+        if self.root is None:
+            return None
+        inside = f"{self.root}/"
+        return [
+            path.removeprefix(inside)
+            for chunk in self.encoded()
+            for path in chunk.field("path").to_pylist()
+        ]
+
 
 @dataclass(frozen=True)
 class BaseData(ImageData):
     """A split of a base dataset, with the labels and ids that it has.
 
-    label_column: ClassLabel or integers. id_column: a column of unique names, None for
-    `SPLIT-ROW`.
+    label_column: see `labels.numbered` for the kinds. id_column: a column of unique names. names:
+    of the classes by label, where the column's feature does not have them. by_row: ids are
+    SPLIT-ROW even where images are files.
     """
 
     label_column: str
     id_column: str | None = None
+    names: tuple[str, ...] | None = field(default=None, kw_only=True)
+    by_row: bool = field(default=False, kw_only=True)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes by label; empty if the dataset has none."""
+        if self.names is not None:
+            return self.names
         return tuple(getattr(self.dataset.features[self.label_column], "names", None) or ())
 
     @cached_property
     def labels(self) -> Tensor:
         """All labels, int64 (N,). Raises ValueError for samples without a label."""
-        column = self._column(self.label_column)
-        if column.null_count:
-            raise ValueError(f"{self.pinned}: {column.null_count} samples have no label")
-        labels = torch.tensor(column.to_numpy(), dtype=torch.int64)
-        if len(labels) and int(labels.min()) < 0:
-            raise ValueError(
-                f"{self.pinned}: {int((labels < 0).sum())} samples of split {self.split!r} have "
-                f"no label (-1, as unlabelled data has it)"
-            )
-        return labels
+        what = f"{self.pinned}, split {self.split!r}, column {self.label_column!r}"
+        return numbered(self.column(self.label_column), self.class_names, what)
+
+    @property
+    def kind_of_ids(self) -> KindOfIds:
+        """Whether ids are values of a column, paths of files, or rows of the split."""
+        if self.id_column is not None:
+            return "column"
+        return "row" if self.root is None or self.by_row else "path"
 
     @cached_property
     def ids(self) -> list[str]:
-        """One stable name a sample. Raises ValueError if those of `id_column` are not unique."""
-        if self.id_column is None:
+        """One name a sample: of `id_column`, its path below `root`, or else SPLIT-ROW.
+
+        Raises ValueError if those of `id_column` are not unique.
+        """
+        if self.kind_of_ids == "row":
             return [f"{self.split}-{row}" for row in range(len(self))]
-        ids = [str(value) for value in self._column(self.id_column).to_pylist()]
+        if self.id_column is None:
+            return list(self.file_paths or ())
+        ids = [str(value) for value in self.column(self.id_column).to_pylist()]
         if len(set(ids)) < len(ids):
             raise ValueError(
                 f"{self.pinned}: column {self.id_column!r} names only {len(set(ids))} of "
-                f"{len(ids)} samples uniquely; leave id_column out to number them"
+                f"{len(ids)} samples uniquely; leave --id-column out"
             )
         return ids
 
     def label_of(self, name: str | int) -> int:
-        """The label of a class, given by its name or number.
-
-        Raises ValueError naming the classes there are.
-        """
-        if str(name) in self.class_names:
-            return self.class_names.index(str(name))
-        present = sorted(set(self.labels.tolist()))
-        if str(name).isdigit() and int(name) in present:
-            return int(name)
-        known = ", ".join(self.class_names) or f"{present[0]} to {present[-1]}"
-        raise ValueError(f"{self.source} has no class {str(name)!r}; its classes: {known}")
-
-    def _column(self, name: str) -> Any:
-        return self.dataset.select_columns(name).with_format("arrow")[:].column(name)
+        """The label of a class; see `labels.label_named`."""
+        return label_named(name, self.class_names, lambda: self.labels, self.source)
 
 
 def load_base(
@@ -128,29 +151,31 @@ def load_base(
     image_column: str | None = None,
     label_column: str | None = None,
     id_column: str | None = None,
+    by_row: bool = False,
     class_folders: int | None = None,
     accelerator: Accelerator | None = None,
     token: Token = None,
 ) -> BaseData:
-    """A split with its labels; see `load_images`.
+    """A split with its labels; see `load_images`. by_row: see `BaseData`.
 
     Raises ValueError for an unknown config, split or column, naming those there are; HubError
     where the repository can't be read.
     """
-    images = load_images(
-        source,
-        config=config,
-        split=split,
-        image_column=image_column,
-        class_folders=class_folders,
-        accelerator=accelerator,
-        token=token,
-    )
+    images, every = _loaded(source, config, split, image_column, class_folders, accelerator, token)
     features, name = images.dataset.features, images.source
+    labels = columns.label_column(features, label_column, name)
+
+    def of_every_split() -> Iterator[Any]:
+        return (columns.values_of(dataset, labels) for dataset in every().values())
+
+    shared = {item.name: getattr(images, item.name) for item in fields(ImageData)}
+    shared["notes"] = (*images.notes, *columns.other_labels(features, labels))
     return BaseData(
-        **vars(images),
-        label_column=_label_column(features, label_column, name),
-        id_column=_id_column(features, id_column, name),
+        **shared,
+        label_column=labels,
+        id_column=columns.id_column(features, id_column, name),
+        names=class_names_of(features[labels], of_every_split, f"{name}, column {labels!r}"),
+        by_row=by_row,
     )
 
 
@@ -166,18 +191,27 @@ def load_images(
 ) -> ImageData:
     """A split of `org/name[@revision]` or of a folder in one of the same layouts.
 
-    Layouts: Parquet or Arrow files (with or without configs in README.md), `save_to_disk`, or an
-    imagefolder whose split folders have any names. A branch or tag is resolved to its commit
-    once. class_folders: of an imagefolder, look into no more than the first so many folders of
+    Layouts: Parquet or Arrow files (with or without configs in README.md), `save_to_disk`, or
+    folders of images (see `folder_layout.image_layout`). A branch or tag is resolved to its commit
+    once. class_folders: of a folder of images, look into no more than the first so many folders of
     classes. accelerator: of several processes only the main one downloads and writes.
     Raises ValueError for an unknown config, split or column, naming those there are; HubError
     where the repository can't be read.
     """
-    from benchmark_adapters.images.dataset_folder import (
-        README_FILES,
-        data_file_patterns,
-        load_folder,
-    )
+    return _loaded(source, config, split, image_column, class_folders, accelerator, token)[0]
+
+
+def _loaded(
+    source: str | Path,
+    config: str | None,
+    split: str,
+    image_column: str | None,
+    class_folders: int | None,
+    accelerator: Accelerator | None,
+    token: Token,
+) -> tuple[ImageData, Callable[[], Mapping[str, Dataset]]]:
+    """The images, and what gives the datasets of all splits."""
+    from benchmark_adapters.images.dataset_folder import LoadedSplit, load_folder
 
     place = parse_source(source)
     readme, revision = Path(), None
@@ -188,7 +222,7 @@ def load_images(
             accelerator, lambda: snapshot(asked, patterns=README_FILES, token=token)
         )
 
-    def load(on_main: bool) -> tuple[Dataset, str | None, tuple[str, ...]]:
+    def load(on_main: bool) -> LoadedSplit:
         if isinstance(place, Path):
             return load_folder(place, config=config, split=split, class_folders=class_folders)
         patterns = data_file_patterns(readme, config, str(place))
@@ -198,75 +232,17 @@ def load_images(
             folder, config=config, split=split, name=str(place), class_folders=class_folders
         )
 
-    dataset, used, splits = main_first(accelerator, load)
+    loaded = main_first(accelerator, load)
     name = place.repository if isinstance(place, HubSource) else str(place)
-    return ImageData(
-        dataset=dataset,
+    images = ImageData(
+        dataset=loaded.dataset,
         source=name,
         revision=revision,
-        config=used,
+        config=loaded.config,
         split=split,
-        splits=splits,
-        image_column=_image_column(dataset.features, image_column, name),
+        splits=loaded.splits,
+        image_column=columns.image_column(loaded.dataset.features, image_column, name),
+        root=loaded.root,
+        notes=loaded.notes,
     )
-
-
-def _image_column(features: Any, asked: str | None, name: str) -> str:
-    from datasets import Image
-
-    found = [column for column, feature in features.items() if isinstance(feature, Image)]
-    if asked is not None:
-        if asked not in found:
-            raise ValueError(f"{name} has no image column {asked!r}; {_described(features)}")
-        return asked
-    if len(found) == 1:
-        return found[0]
-    return _by_name(found, IMAGE_COLUMNS, "image", features, name)
-
-
-def _label_column(features: Any, asked: str | None, name: str) -> str:
-    from datasets import ClassLabel
-
-    found = [
-        column
-        for column, feature in features.items()
-        if isinstance(feature, ClassLabel) or str(getattr(feature, "dtype", "")).startswith("int")
-    ]
-    if asked is not None:
-        if asked not in found:
-            raise ValueError(
-                f"{name} has no label column {asked!r} of class labels or integers; "
-                f"{_described(features)}"
-            )
-        return asked
-    classes = [column for column in found if isinstance(features[column], ClassLabel)]
-    if len(classes) == 1:
-        return classes[0]
-    return _by_name(found, LABEL_COLUMNS, "label", features, name)
-
-
-def _by_name(
-    found: list[str], names: tuple[str, ...], what: str, features: Any, source: str
-) -> str:
-    for name in names:
-        if name in found:
-            return name
-    raise ValueError(
-        f"{source}: which column is the {what}? Pass {what}_column=; {_described(features)}"
-    )
-
-
-def _id_column(features: Any, asked: str | None, name: str) -> str | None:
-    if asked is not None and asked not in features:
-        raise ValueError(f"{name} has no column {asked!r} for ids; {_described(features)}")
-    return asked
-
-
-def _described(features: Any) -> str:
-    from datasets import Value
-
-    columns = (
-        f"{name} ({feature.dtype if isinstance(feature, Value) else type(feature).__name__})"
-        for name, feature in features.items()
-    )
-    return f"its columns: {', '.join(columns)}"
+    return images, loaded.every

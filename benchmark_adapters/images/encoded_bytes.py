@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,30 @@ def _from_path(path: str | None) -> bytes:
     raise ValueError(f"the image file {path} is gone")
 
 
-def opened(content: bytes, name: str) -> Any:
+def opened(content: bytes) -> Any:
     """The image, upright. Raises ValueError for one that can't be decoded to 8 bits a channel."""
     from PIL import Image, ImageOps
 
-    try:
+    with decoding():
         image = Image.open(io.BytesIO(content))
         # As `datasets` itself decodes: cameras turn images by a tag.
         upright = ImageOps.exif_transpose(image) if image.getexif().get(274) else image
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{name}: the image can't be decoded: {error}") from error
     if upright.mode not in GRAY | COLOUR:
-        raise ValueError(
-            f"{name}: expected an image of 8 bits a channel, got PIL mode {upright.mode!r}"
-        )
+        raise ValueError(f"expected an image of 8 bits a channel, got PIL mode {upright.mode!r}")
     return upright
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """What the decoders raise for a damaged file, as a ValueError."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        yield
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ValueError("the image can't be decoded: it has no known format") from error
+    # Any: each format's decoder meets garbage in its own way (SyntaxError, struct.error, ...).
+    except Exception as error:
+        raise ValueError(f"the image can't be decoded: {error}") from error

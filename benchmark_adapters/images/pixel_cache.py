@@ -8,15 +8,22 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
 _NAME = "pixels"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Decoded pixels, uint8 (N, C, H, W). converted: some images were made gray or colour."""
+
+    pixels: Tensor
+    converted: bool
 
 
 def cache_folder() -> Path:
@@ -45,17 +52,18 @@ def locked(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-def write_pixels(path: Path, pixels: np.ndarray[Any, Any]) -> bool:
-    """Write uint8 (N, C, H, W) beside its SHA-256, or leave no file; whether it was written."""
+def write_pixels(path: Path, kept: Kept) -> bool:
+    """Write the pixels beside their SHA-256, or leave no file; whether they were written."""
     from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+    from safetensors.torch import save_file
 
     written = None
     try:
         handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
         os.close(handle)
-        checksum = hashlib.sha256(pixels.data).hexdigest()
-        save_file({_NAME: pixels}, written, metadata={"sha256": checksum})
+        checksum = hashlib.sha256(kept.pixels.numpy().data).hexdigest()
+        told = {"sha256": checksum, "converted": "yes" if kept.converted else "no"}
+        save_file({_NAME: kept.pixels}, written, metadata=told)
         with open(written, "rb") as file:
             os.fsync(file.fileno())
         os.replace(written, path)
@@ -69,7 +77,7 @@ def write_pixels(path: Path, pixels: np.ndarray[Any, Any]) -> bool:
     return True
 
 
-def read_pixels(path: Path, *, count: int) -> Tensor | None:
+def read_pixels(path: Path, *, count: int) -> Kept | None:
     """The pixels, uint8 (count, C, H, W), mapped from the file; None if missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
@@ -77,16 +85,16 @@ def read_pixels(path: Path, *, count: int) -> Tensor | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            promised = (file.metadata() or {}).get("sha256")
+            told = file.metadata() or {}
             pixels: Tensor = file.get_tensor(_NAME)
     except (SafetensorError, OSError, KeyError) as error:
         logger.warning("%s is damaged and is made anew: %s", path, error)
         return None
     whole = pixels.dtype == torch.uint8 and pixels.dim() == 4 and len(pixels) == count
-    if not whole or hashlib.sha256(pixels.numpy().data).hexdigest() != promised:
+    if not whole or hashlib.sha256(pixels.numpy().data).hexdigest() != told.get("sha256"):
         logger.warning("%s is damaged and is made anew: its bytes have changed", path)
         return None
-    return pixels
+    return Kept(pixels, told.get("converted") == "yes")
 
 
 def _warn(path: Path, error: Exception) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
+from benchmark_adapters.splits.ids_command import ids
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
@@ -34,13 +34,21 @@ def splits() -> None:
 @click.argument("source")
 @click.option("--name", required=True, help="The split's name; a folder and a config get it.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of splits.")
-@click.option("--forget-class", "classes", multiple=True, metavar="NAME|N", help="Forget a class.")
+@click.option(
+    "--forget-class", "classes", multiple=True, metavar="NAME|#N",
+    help="Forget a class, by name or (in quotes) '#3' by its place among the names.",
+)  # fmt: skip
 @click.option("--forget-number", type=int, metavar="N", help="Forget N random samples.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of --forget-number.")
 @click.option("--stratified", is_flag=True, help="Draw from each class in its proportion.")
 @click.option(
-    "--forget-ids", type=click.Path(path_type=Path), metavar="FILE", help="One id a line."
-)
+    "--forget-ids", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+    help="One id, path or row a line (suli splits ids); - reads standard input.",
+)  # fmt: skip
+@click.option(
+    "--forget-where", "conditions", multiple=True, metavar="COLUMN=VALUE",
+    help="Forget the samples with this value in a column.",
+)  # fmt: skip
 @click.option("--reference", "fraction", type=float, metavar="FRACTION", help="Hold some out.")
 @click.option(
     "--reference-from", type=click.Choice(["test", "train"]), default="test", show_default=True,
@@ -52,7 +60,7 @@ def splits() -> None:
 @click.option("--test-split", default="test", show_default=True, help="none: leave it out.")
 @click.option("--image-column", help="Where it can't be told from names and types.")
 @click.option("--label-column", help="The same for labels.")
-@click.option("--id-column", help="Unique names of samples (default: SPLIT-ROW).")
+@click.option("--id-column", help="Unique names of samples (default: paths, or SPLIT-ROW).")
 @click.option("--force", is_flag=True, help="Replace a split of that name.")
 @as_json
 def make(source: str, name: str, output: Path, as_json: bool, force: bool, **options: Any) -> None:
@@ -72,9 +80,14 @@ def make(source: str, name: str, output: Path, as_json: bool, force: bool, **opt
         reference = _reference(options)
         _check_one_recipe(options)
         train, test = _bases(source, options)
+        for note in dict.fromkeys((*train.notes, *(test.notes if test else ()))):
+            click.echo(f"note: {note}", err=True)
         split = make_split(name, _recipe(options, train), train, test, reference=reference)
         path = save_split(split, output, force=force)
     _print(split.describe(), as_json, {"path": str(path)})
+
+
+splits.add_command(ids)
 
 
 @splits.command("show")
@@ -159,20 +172,27 @@ def _bases(source: str, options: dict[str, Any]) -> tuple[BaseData, BaseData | N
 
 
 def _check_one_recipe(options: dict[str, Any]) -> None:
-    chosen = [options[name] for name in ("classes", "forget_number", "forget_ids")]
+    chosen = [options[name] for name in ("classes", "forget_number", "forget_ids", "conditions")]
     if sum(value not in (None, ()) for value in chosen) != 1:
         raise ValueError(
-            "say what to forget, in one way: --forget-class, --forget-number or --forget-ids"
+            "say what to forget, in one way: --forget-class, --forget-number, --forget-ids or "
+            "--forget-where"
         )
 
 
 def _recipe(options: dict[str, Any], train: BaseData) -> Recipe:
+    from benchmark_adapters.images.ids_file import read_ids
+    from benchmark_adapters.images.sample_names import rows_named, rows_where
     from benchmark_adapters.splits.recipes import ClassWise, InstanceWise, Listed
 
     if options["classes"]:
         return ClassWise(classes=tuple(train.label_of(name) for name in options["classes"]))
     if options["forget_ids"] is not None:
-        return Listed(ids=tuple(read_ids(options["forget_ids"])))
+        rows = rows_named(train, read_ids(options["forget_ids"]))
+        return Listed(ids=tuple(train.ids[row] for row in rows))
+    if options["conditions"]:
+        rows, where = rows_where(train, options["conditions"]), tuple(options["conditions"])
+        return Listed(ids=tuple(train.ids[row] for row in rows), where=where)
     return InstanceWise(
         n=options["forget_number"], seed=options["seed"], stratified=options["stratified"]
     )
@@ -187,18 +207,6 @@ def _reference(options: dict[str, Any]) -> Reference | None:
     return Reference(
         fraction=options["fraction"], drawn_from=drawn_from, seed=options["reference_seed"]
     )
-
-
-def read_ids(path: Path) -> Sequence[str]:
-    """The ids in a file, one a line. Raises ValueError if it can't be read or holds none."""
-    try:
-        lines = [line.strip() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--forget-ids {path} can't be read: {error}") from error
-    ids = [line for line in lines if line]
-    if not ids:
-        raise ValueError(f"--forget-ids {path} holds no id; expected one a line")
-    return ids
 
 
 def _print(described: dict[str, Any], as_json: bool, more: dict[str, Any]) -> None:

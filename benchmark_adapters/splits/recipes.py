@@ -93,10 +93,11 @@ class InstanceWise(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class Listed(Recipe):
-    """The samples of these ids, as in a request for deletion."""
+    """The samples of these ids, as in a request for deletion. where: how they were chosen."""
 
     kind: ClassVar[str] = "listed"
     ids: tuple[str, ...]
+    where: tuple[str, ...] = ()
 
     def mask(self, labels: Tensor, ids: Sequence[str]) -> Tensor:
         """See `Recipe.mask`. Raises ValueError for an id that there is not."""
@@ -111,7 +112,8 @@ class Listed(Recipe):
 
     def as_dict(self) -> dict[str, Any]:
         """Without the ids, which the split's index holds."""
-        return {"kind": self.kind, "n": len(set(self.ids))}
+        chosen = {"where": list(self.where)} if self.where else {}
+        return {"kind": self.kind, "n": len(set(self.ids)), **chosen}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +230,7 @@ def recipe_of(described: Mapping[str, Any], ids: Sequence[str]) -> Recipe:
     if kind == InstanceWise.kind:
         return InstanceWise(**values)
     if kind == Listed.kind:
-        return Listed(ids=tuple(ids))
+        return Listed(ids=tuple(ids), where=tuple(values.get("where", ())))
     known = f"{ClassWise.kind}, {InstanceWise.kind}, {Listed.kind}"
     raise ValueError(f"unknown recipe {kind!r}; known: {known}")
 

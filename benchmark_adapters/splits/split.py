@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from benchmark_adapters.images.base_data import BaseData
-from benchmark_adapters.images.decoded_images import EncodedImages, SizesDiffer, image_set
+from benchmark_adapters.images.decoded_images import image_set
+from benchmark_adapters.splits.copies import Duplicate, copies_of_forgotten
+from benchmark_adapters.splits.part_hashes import overall_hash, part_hash, pixel_reader
 from benchmark_adapters.splits.recipes import Part, Recipe, Reference, divide
 from suli_plugin.failure import Failure
-from suli_plugin.images import MEMORY_LIMIT, Augment, ImageSet, Kind, content_hash
+from suli_plugin.images import MEMORY_LIMIT, Augment, ImageSet, Kind
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
 FORMAT = "suli-split/1"
 Role = Literal["train", "test"]
-Read = Callable[[list[int]], list[np.ndarray[Any, Any]]]
-"""The pixels at some rows of a base, uint8 (C, H, W) each."""
 _KINDS: Mapping[Part, Kind] = {"forget": "forget", "retain": "retain"}
 
 
@@ -43,15 +39,6 @@ class SplitMismatch(Failure):
 
     def __str__(self) -> str:
         return str(self.args[0])
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """A sample of some part whose pixels are exactly those of a forgotten sample."""
-
-    part: Part
-    id: str
-    forgotten: str
 
 
 @dataclass(frozen=True)
@@ -197,55 +184,6 @@ def make_split(
     return Split(name, recipe, reference, bases, roles, rows, hashes, tuple(copies))
 
 
-def pixel_reader(base: BaseData, accelerator: Accelerator | None = None) -> Read:
-    """Reads the undecorated pixels of some rows, uint8 (C, H, W) each; sizes may differ."""
-    try:
-        images = image_set(base, accelerator=accelerator)
-    except SizesDiffer:
-        return EncodedImages(base).arrays
-    return lambda rows: list(images.pixels(torch.tensor(rows), torch.device("cpu"))[0].numpy())
-
-
-def part_hash(base: BaseData, read: Read, rows: Tensor) -> str:
-    """SHA-256 over ids, labels and pixels of these rows, the same as `ImageSet.content_hash`."""
-    numbers = rows.tolist()
-    return content_hash(
-        [base.ids[row] for row in numbers],
-        base.labels[rows].tolist(),
-        lambda part: read([numbers[position] for position in part]),
-    )
-
-
-def overall_hash(hashes: Mapping[Part, str]) -> str:
-    """One SHA-256 for all parts, from theirs."""
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-
-
-def copies_of_forgotten(places: Mapping[Part, tuple[BaseData, Read, Tensor]]) -> list[Duplicate]:
-    """The samples of other parts whose pixels are those of a forgotten one.
-
-    places: of each part its base, a reader of pixels and its rows there; `forget` is one of them.
-    """
-
-    def digests(part: Part) -> Iterable[tuple[str, bytes]]:
-        base, read, all_rows = places[part]
-        for rows in all_rows.split(1024):
-            for row, pixels in zip(rows.tolist(), read(rows.tolist()), strict=True):
-                content = str(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
-                yield base.ids[row], hashlib.sha256(content).digest()
-
-    forgotten: dict[bytes, str] = {}
-    for name, digest in digests("forget"):
-        forgotten.setdefault(digest, name)
-    return [
-        Duplicate(part, name, forgotten[digest])
-        for part in places
-        if part != "forget"
-        for name, digest in digests(part)
-        if digest in forgotten
-    ]
-
-
 def _role(part: Part, reference: Reference | None) -> Role:
     if part == "reference" and reference is not None:
         return reference.drawn_from
@@ -266,4 +204,5 @@ def _described_base(bases: Mapping[Role, BaseData]) -> dict[str, Any]:
         "image_column": train.image_column,
         "label_column": train.label_column,
         "id_column": train.id_column,
+        "ids": train.kind_of_ids,
     }

@@ -22,13 +22,9 @@ from benchmark_adapters.command_line.main_process import from_main
 from benchmark_adapters.command_line.without_tokens import Token
 from benchmark_adapters.hub.access import HubSource, parse_source
 from benchmark_adapters.hub.snapshot import snapshot
+from benchmark_adapters.splits.copies import Duplicate
 from benchmark_adapters.splits.recipes import PARTS, Part
-from benchmark_adapters.splits.split import (
-    FORMAT,
-    Duplicate,
-    Role,
-    Split,
-)
+from benchmark_adapters.splits.split import FORMAT, Role, Split
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -11,16 +11,10 @@ from torch import Tensor
 
 from benchmark_adapters.command_line.without_tokens import Token
 from benchmark_adapters.images.base_data import BaseData, load_base
+from benchmark_adapters.splits.copies import Duplicate
+from benchmark_adapters.splits.part_hashes import overall_hash, part_hash, pixel_reader
 from benchmark_adapters.splits.recipes import PARTS, Part, Reference, recipe_of
-from benchmark_adapters.splits.split import (
-    Duplicate,
-    Role,
-    Split,
-    SplitMismatch,
-    overall_hash,
-    part_hash,
-    pixel_reader,
-)
+from benchmark_adapters.splits.split import Role, Split, SplitMismatch
 from benchmark_adapters.splits.stored import StoredSplit, read_split
 
 if TYPE_CHECKING:
@@ -49,6 +43,8 @@ def load_split(
             place,
             config=made_of["config"],
             split=made_of["splits"][role],
+            # Before paths were ids, the rows of files were.
+            by_row=made_of.get("ids", "row") == "row",
             accelerator=accelerator,
             token=token,
             **columns,
@@ -113,7 +109,7 @@ def _base_source(stored: StoredSplit, base: str | Path | None) -> str | Path:
     if not Path(made_of["folder"]).is_dir():
         raise ValueError(
             f"split {stored.name!r} is over a folder {made_of['folder']!r}, which is not here; "
-            f"say where the data are with base="
+            f"say where the data are with base= (--base)"
         )
     return Path(made_of["folder"])
 

@@ -102,6 +102,24 @@ def with_classes(original: Path, folder: Path, names: tuple[str, ...] | None) ->
     return folder
 
 
+def photos_of_digits(
+    folder: Path, *, side: int = 16, per_class: int = 20, held: int = 10, names=NAMES
+) -> Path:
+    """The digits as people have them: `train/CLASS/img_0064.png` by row, and the same in `test`."""
+    pixels, labels = _digits(side)
+    for label, name in enumerate(names):
+        rows = (
+            np.flatnonzero(labels[:TRAIN] == label)[:per_class],
+            (TRAIN + np.flatnonzero(labels[TRAIN:] == label)[:held]),
+        )
+        for split, own in zip(("train", "test"), rows, strict=True):
+            place = folder / split / str(name)
+            place.mkdir(parents=True)
+            for row in own.tolist():
+                (place / f"img_{row:04}.png").write_bytes(encoded(pixels[row]))
+    return folder
+
+
 def trained_original(folder: Path, *, names: tuple[str, ...] = NAMES) -> Path:
     """A small All-CNN with BatchNorm, trained on the training split of `digits_folder`."""
     pixels, labels = _digits(16)

@@ -85,3 +85,31 @@ def image_folder(folder: Path, *splits: str, per_class: int = 2) -> Path:
             for row, image in enumerate(pixels_of(per_class, seed=10 * seed + label)):
                 (place / f"{row}.png").write_bytes(encoded(image))
     return folder
+
+
+def base_of(dataset, split="train"):
+    """A split in memory, with the columns `img` and `label`."""
+    from benchmark_adapters.images.base_data import BaseData
+
+    return BaseData(dataset, "memory", None, None, split, (split,), "img", "label")
+
+
+def dataset_of(files: list[bytes], labels=None):
+    """A `datasets.Dataset` with `img`, these encoded images, and `label`, of whole numbers."""
+    from datasets import Dataset, Features, Value
+    from datasets import Image as ImageFeature
+
+    return Dataset.from_dict(
+        {
+            "img": [{"bytes": content, "path": None} for content in files],
+            "label": labels or [0] * len(files),
+        },
+        features=Features({"img": ImageFeature(), "label": Value("int64")}),
+    )
+
+
+def all_pixels(images):
+    """The pixels of an image set, uint8 (N, C, H, W)."""
+    import torch
+
+    return images.pixels(torch.arange(len(images)), torch.device("cpu"))[0]

@@ -100,8 +100,9 @@ def test_a_hub_original_stands_in_card_and_evaluation_results(hub, original, dig
     net = hub.seed_repo(NET, "model", original)
     data = hub.seed_repo("ada/digits", "dataset", digits)
     out = tmp_path / "out"
-    suli("unlearn", "--model", NET, "--dataset", "ada/digits", "--forget-class", 3, "--method",
-         "suli", "--test", "test", "--output", out, "--push", "ada/new", "--private")  # fmt: skip
+    suli("unlearn", "--model", NET, "--dataset", "ada/digits", "--forget-class", "three",
+         "--method", "suli", "--test", "test", "--output", out, "--push", "ada/new",
+         "--private")  # fmt: skip
     card = ModelCard.load(out / "README.md", ignore_metadata_errors=False)
     assert card.data.base_model == NET and card.data.datasets == ["ada/digits"]
     assert card.data.license == "bsd-3-clause" and "machine-unlearning" in card.data.tags
@@ -166,7 +167,7 @@ def test_a_push_that_fails_leaves_the_output_whole_and_says_how_to_go_on(
 ):
     fault = hub.fail(r"PUT /lfs/", kind="drop", times=None)
     out = tmp_path / "out"
-    said = suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "3",
+    said = suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
                 "--method", "suli", "--output", out, "--push", NET, "--private",
                 code=1)  # fmt: skip
     *_, line = said.stderr.splitlines()
@@ -216,7 +217,7 @@ def test_without_a_token_the_message_says_so(
     monkeypatch.delenv("HF_TOKEN")
     said = suli("publish", checkpoint, NET, code=1).stderr
     assert "token" in said.splitlines()[-1] and "Traceback" not in said
-    common = ("--forget-class", "3", "--method", "suli", "--output", tmp_path / "o")
+    common = ("--forget-class", "three", "--method", "suli", "--output", tmp_path / "o")
     said = suli("unlearn", "--model", "ada/secret", "--dataset", digits, *common, code=1).stderr
     assert "ada/secret" in said and "private" in said.splitlines()[-1]
     said = suli("unlearn", "--model", original, "--dataset", "ada/hidden", *common, code=1).stderr
@@ -226,7 +227,7 @@ def test_without_a_token_the_message_says_so(
 def test_a_revision_or_file_that_is_missing_is_named(hub, original, digits, tmp_path):
     hub.seed_repo(NET, "model", original)
     hub.seed_repo("ada/digits", "dataset", digits)
-    common = ("--forget-class", "3", "--method", "suli", "--output", tmp_path / "o")
+    common = ("--forget-class", "three", "--method", "suli", "--output", tmp_path / "o")
     said = suli("unlearn", "--model", f"{NET}@v9", "--dataset", digits, *common, code=1).stderr
     assert "no such branch, tag or commit" in said.splitlines()[-1]
     said = suli("unlearn", "--model", NET, "--dataset", "ada/digits@v9", *common, code=1).stderr
@@ -238,7 +239,7 @@ def test_the_token_is_in_no_output_and_no_message(hub, original, digits, tmp_pat
     hub.add_user("ann", token)
     monkeypatch.setenv("HF_TOKEN", token)
     hub.seed_repo(NET, "model", original)
-    out, common = tmp_path / "out", ("--forget-class", "3", "--method", "suli")
+    out, common = tmp_path / "out", ("--forget-class", "three", "--method", "suli")
     ask = ("unlearn", "--model", NET, "--dataset", digits, *common, "--output", out)
     done = [
         suli(*ask, "--push", NET, code=1),

@@ -49,8 +49,8 @@ def test_what_is_interrupted_leaves_nothing(how, original, digits, tmp_path):
     assert process.returncode == (1 if how == signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in said and not (tmp_path / "made").exists()
     # What was there stays as it was, too.
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "3", "--method",
-         "original", "--allow-unchanged", "--output", out)  # fmt: skip
+    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+         "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
     before = sorted((path, path.read_bytes()) for path in out.rglob("*") if path.is_file())
     interrupted(how, original, digits, out, *endless, "--force")
     assert before == sorted((path, path.read_bytes()) for path in out.rglob("*") if path.is_file())
@@ -64,8 +64,8 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(original, digits, tm
 
     environment = {**os.environ, "SULI_CACHE": str(tmp_path / "cache")}
     # Decoded images are cached then.
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "3", "--method",
-         "original", "--allow-unchanged", "--output", tmp_path / "first")  # fmt: skip
+    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+         "--method", "original", "--allow-unchanged", "--output", tmp_path / "first")  # fmt: skip
     assert (tmp_path / "first" / "model.safetensors").stat().st_size > 60_000
     out = tmp_path / "made" / "out"
     process = started(original, digits, out, "--method", "su", "--set", "epochs=1",

@@ -136,7 +136,7 @@ def test_other_file_types_are_refused(tmp_path):
         ({"split": "valid"}, "there is no split 'valid'; the splits: train, test"),
         ({"split": "train", "config": "big"}, r"'big' not found. Available: \['plain_text'\]"),
         ({"split": "train", "image_column": "label"}, "no image column 'label'; its columns: img"),
-        ({"split": "train", "label_column": "name"}, r"no label column .* name \(string\)"),
+        ({"split": "train", "label_column": "kind"}, r"no label column .* name \(string\)"),
         ({"split": "train", "id_column": "uid"}, "no column 'uid' for ids; its columns"),
     ],
 )
@@ -171,15 +171,18 @@ def test_ids_of_a_column_are_used_and_must_be_unique(tmp_path):
 
 def test_samples_without_a_label_are_refused(tmp_path):
     as_dataset(pixels_of(3), labels=[0, -1, 2]).save_to_disk(tmp_path / "d")
-    with pytest.raises(ValueError, match="1 samples of split 'train' have no label"):
+    with pytest.raises(ValueError, match="split 'train', column 'label': 1 samples have no label"):
         load_base(tmp_path / "d", split="train").labels  # noqa: B018  # reading it raises
 
 
 def test_a_class_is_found_by_name_and_number(tmp_path):
     base = load_base(cifar_layout(tmp_path / "d"), split="train")
-    assert base.label_of("dog") == base.label_of("1") == base.label_of(1) == 1
-    with pytest.raises(ValueError, match="no class 'bird'; its classes: cat, dog, frog"):
-        base.label_of("bird")
+    assert base.label_of("dog") == base.label_of("#1") == base.label_of(1) == 1
+    for wrong in ("bird", "Dog", "#3", "#-1"):
+        with pytest.raises(ValueError, match=f"no class '{wrong}'; its classes: cat, dog, frog$"):
+            base.label_of(wrong)
+    with pytest.raises(ValueError, match=r"no class '1'; its classes: .*by its place .*'#1'\)"):
+        base.label_of("1")
 
 
 def test_a_source_that_is_neither_folder_nor_repository_is_refused():

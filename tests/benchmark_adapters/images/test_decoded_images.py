@@ -10,39 +10,22 @@ import pytest
 import torch
 from PIL import Image
 from small_images import (
+    all_pixels,
     as_dataset,
+    base_of,
     cifar_layout,
+    dataset_of,
     encoded,
     image_folder,
     own_cache,  # noqa: F401  # an autouse fixture
     pixels_of,
 )
 
-from benchmark_adapters.images.base_data import BaseData, load_base
-from benchmark_adapters.images.decoded_images import EncodedImages, SizesDiffer, image_set
+from benchmark_adapters.images.base_data import load_base
+from benchmark_adapters.images.decoded_images import image_set
+from benchmark_adapters.images.encoded_images import EncodedImages, SizesDiffer
 
 CPU = torch.device("cpu")
-
-
-def base_of(dataset, split="train"):
-    return BaseData(dataset, "memory", None, None, split, (split,), "img", "label")
-
-
-def dataset_of(files: list[bytes], labels=None):
-    from datasets import Dataset, Features, Value
-    from datasets import Image as ImageFeature
-
-    return Dataset.from_dict(
-        {
-            "img": [{"bytes": content, "path": None} for content in files],
-            "label": labels or [0] * len(files),
-        },
-        features=Features({"img": ImageFeature(), "label": Value("int64")}),
-    )
-
-
-def all_pixels(images):
-    return images.pixels(torch.arange(len(images)), CPU)[0]
 
 
 def cached_files(folder):
@@ -202,7 +185,7 @@ def test_what_is_decoded_is_what_datasets_decodes():
 def test_images_of_different_sizes_need_a_size():
     files = [encoded(pixels_of(1, side=8)[0]), encoded(pixels_of(1, side=6)[0])]
     base = base_of(dataset_of(files))
-    with pytest.raises(SizesDiffer, match="8x8 at row 0 and 6x6 at row 1; pass size="):
+    with pytest.raises(SizesDiffer, match="8x8 at row 0 and 6x6 at row 1; pass --image-size"):
         image_set(base)
     pixels = all_pixels(image_set(base, size=6))
     assert pixels.shape == (2, 3, 6, 6)

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from small_images import (
     cifar_layout,
+    image_folder,
     own_cache,  # noqa: F401  # an autouse fixture
     pixels_of,
 )
@@ -61,8 +62,43 @@ def test_make_by_ids_warns_of_copies_left_behind(tmp_path):
     assert "1 images of retain are exact copies of forgotten ones (train-20 of train-3)" in said
 
 
+def test_make_by_the_value_of_a_column(tmp_path):
+    data = cifar_layout(tmp_path / "d", person=lambda row: "Ann" if row in (4, 7) else "Bo")
+    make = ("make", data, "--name", "ann", "--forget-where", "person=Ann", "--output", tmp_path)
+    assert "listed, n 2, where ['person=Ann']" in suli(*make)
+    shown = json.loads(suli("show", tmp_path, "ann", "--verify", "--json"))
+    assert shown["recipe"] == {"kind": "listed", "n": 2, "where": ["person=Ann"]}
+    assert shown["parts"]["forget"]["count"] == 2
+
+
+def test_listed_ids_carry_their_content_which_is_checked(tmp_path):
+    data = cifar_layout(tmp_path / "d", person=lambda row: "Ann" if row in (4, 7) else "Bo")
+    listed = suli("ids", data, "--where", "person=Ann")
+    assert [line.partition("\t")[0] for line in listed.splitlines()] == ["train-4", "train-7"]
+    (tmp_path / "ids.txt").write_text(listed)
+    make = ("make", data, "--name", "s", "--forget-ids", tmp_path / "ids.txt", "--output",
+            tmp_path / "s")  # fmt: skip
+    assert "listed, n 2" in suli(*make)
+    # The first row goes, and every photo moves up.
+    cifar_layout(data, train=pixels_of(30)[1:], person="P{}".format)
+    said = suli(*make, "--force", code=1)
+    assert "such as 'train-4': its image is 'train-3' now" in said
+    dogs = suli("ids", data, "--class", "dog", "--split", "test").splitlines()
+    assert [line.partition("\t")[0] for line in dogs] == [f"test-{row}" for row in (1, 4, 7, 10)]
+
+
+def test_make_says_what_was_left_out(tmp_path):
+    photos = image_folder(tmp_path / "d", "train", "test")
+    (photos / "train" / "cat" / "IMG_1.HEIC").write_bytes(b"no image that can be read")
+    done = CliRunner().invoke(main, ["splits", "make", str(photos), "--name", "s", "--output",
+                                     str(tmp_path / "s"), "--forget-class", "dog"])  # fmt: skip
+    assert done.exit_code == 0
+    assert done.stderr.count("note: left out: 1 file that can't be read as images") == 1
+    assert "train/cat/IMG_1.HEIC" in done.stderr
+
+
 def test_push_publishes_what_was_checked(hub, data, tmp_path):
-    suli("make", data, "--name", "dogs", "--forget-class", "1", "--output", tmp_path / "s")
+    suli("make", data, "--name", "dogs", "--forget-class", "#1", "--output", tmp_path / "s")
     pushed = json.loads(suli("push", tmp_path / "s", "org/splits", "--json"))
     assert pushed["changed"] and len(pushed["revision"]) == 40
     assert "there already" in suli("push", tmp_path / "s", "org/splits")
@@ -93,6 +129,12 @@ def test_a_hub_that_refuses_fails_with_one(hub, tmp_path):
     [
         ((), "say what to forget, in one way"),
         (("--forget-class", "dog", "--forget-number", "3"), "say what to forget, in one way"),
+        (
+            ("--forget-class", "1"),
+            "no class '1'; its classes: cat, dog, frog (a class by its",
+        ),
+        (("--forget-class", "dog", "--forget-where", "label=dog"), "in one way"),
+        (("--forget-where", "person=Ann"), "has no column 'person'"),
         (("--forget-class", "bird"), "no class 'bird'; its classes: cat, dog, frog"),
         (("--forget-number", "0"), "n must be at least 1"),
         (("--forget-number", "99"), "forgets all 30"),

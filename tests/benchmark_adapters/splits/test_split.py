@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from small_images import (
     as_dataset,
     cifar_layout,
     encoded,
+    image_folder,
     own_cache,  # noqa: F401  # an autouse fixture
     pixels_of,
 )
@@ -13,6 +16,8 @@ from small_images import (
 from benchmark_adapters.images.base_data import BaseData, load_base
 from benchmark_adapters.splits.recipes import ClassWise, InstanceWise, Listed, Reference
 from benchmark_adapters.splits.split import make_split
+from benchmark_adapters.splits.stored import save_split
+from benchmark_adapters.splits.verified import load_split
 
 
 @pytest.fixture
@@ -123,3 +128,41 @@ def test_images_of_different_sizes_can_be_split_and_checked(tmp_path):
     assert len(split.hashes["forget"]) == 64
     sets = split.image_sets(size=5)
     assert sets["forget"].pixels(torch.tensor([0]), torch.device("cpu"))[0].shape == (1, 3, 5, 5)
+
+
+def test_the_hash_of_a_part_does_not_depend_on_the_channels_of_others(tmp_path):
+    from datasets import Dataset, Features, Value
+    from datasets import Image as ImageFeature
+
+    def hashes(folder, last):
+        files = [*(encoded(image[:, :, 0]) for image in pixels_of(5)), last]
+        Dataset.from_dict(
+            {"img": [{"bytes": f, "path": None} for f in files], "label": [0, 1] * 3},
+            features=Features({"img": ImageFeature(), "label": Value("int64")}),
+        ).save_to_disk(folder)
+        return make_split("s", ClassWise(classes=(0,)), load_base(folder, split="train")).hashes
+
+    gray = hashes(tmp_path / "gray", encoded(pixels_of(1, seed=9)[0, :, :, 0]))
+    mixed = hashes(tmp_path / "mixed", encoded(pixels_of(1, seed=9)[0]))
+    assert gray["forget"] == mixed["forget"] and gray["retain"] != mixed["retain"]
+
+
+def test_a_split_of_photos_stays_valid_by_its_paths(tmp_path):
+    photos = image_folder(tmp_path / "d", "train", "test")
+    base = load_base(photos, split="train")
+    made = make_split("s", Listed(ids=("dog/1.png",)), base)
+    assert made.ids("forget") == ["dog/1.png"] and made.describe()["base"]["ids"] == "path"
+    save_split(made, tmp_path / "splits")
+    assert load_split(tmp_path / "splits", "s").sha256 == made.sha256
+
+
+def test_a_split_from_before_paths_were_ids_is_still_verified(tmp_path):
+    photos = image_folder(tmp_path / "d", "train", "test")
+    base = load_base(photos, split="train", by_row=True)
+    made = make_split("s", Listed(ids=("train-3",)), base)
+    path = save_split(made, tmp_path / "splits") / "split.json"
+    described = json.loads(path.read_text())
+    assert described["base"].pop("ids") == "row"
+    path.write_text(json.dumps(described))
+    again = load_split(tmp_path / "splits", "s")
+    assert again.sha256 == made.sha256 and again.ids("forget") == ["train-3"]

@@ -1,0 +1,154 @@
+"""Where the data of a deletion request are: from what was said to rows of base data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.hub.access import REPOSITORY, local_folder
+from benchmark_adapters.images.base_data import BaseData, load_base
+from benchmark_adapters.images.sample_names import contents_at, rows_named, rows_where
+from benchmark_adapters.splits.recipes import Part
+from benchmark_adapters.splits.split import Split
+from benchmark_adapters.splits.stored import split_names
+from benchmark_adapters.splits.verified import load_split
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SetName = Literal["forget", "retain", "reference", "test"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the samples of a set are: rows (int64, ascending) of a base."""
+
+    base: BaseData
+    rows: Tensor
+
+    def ids(self) -> list[str]:
+        """The ids of the samples, in the order of the rows."""
+        return [self.base.ids[row] for row in self.rows.tolist()]
+
+    def contents(self) -> dict[str, str]:
+        """SHA-256 of each encoded image by its id, where ids are rows and may come to mean others.
+
+        Else empty.
+        """
+        if self.base.kind_of_ids != "row":
+            return {}
+        return dict(zip(self.ids(), contents_at(self.base, self.rows.tolist()), strict=True))
+
+
+@dataclass(frozen=True)
+class Places:
+    """The place of each set that was asked for; `forget` is there.
+
+    forget_classes: empty for instance-wise. split: the stored split that they are of, if any.
+    """
+
+    of: Mapping[SetName, Place]
+    forget_classes: tuple[int, ...]
+    split: Split | None = None
+
+
+def find_places(options: DataOptions, accelerator: Accelerator | None = None) -> Places:
+    """The places of the sets that the options name; each split is loaded once.
+
+    Raises ValueError for options that contradict each other or the data, SplitMismatch for a
+    stored split over other data, OtherContent for ids whose rows have moved, HubError where the
+    Hub can't be used.
+    """
+    source, name = _source_and_split(options.dataset)
+    stored = split_names(source)
+    if name and not stored:
+        raise ValueError(f"{source} holds no stored split, so none named {name!r}")
+    if stored:
+        options.check_for_stored_split()
+        if name is None and len(stored) > 1:
+            known = ", ".join(f"{source}:{each}" for each in stored)
+            raise ValueError(f"{source} holds several splits; name one: {known}")
+        return _of_stored(load_split(source, name, accelerator=accelerator))
+    options.check_for_images()
+    return _of_images(options, accelerator)
+
+
+def _source_and_split(dataset: str) -> tuple[str, str | None]:
+    """A place and the name of a stored split there; a folder's own name may hold colons."""
+    place, colon, name = dataset.rpartition(":")
+    if local_folder(dataset) is not None or not colon:
+        return dataset, None
+    known = local_folder(place) is not None or re.match(rf"{REPOSITORY.pattern}(@|$)", place)
+    return (place, name) if known else (dataset, None)
+
+
+def _of_stored(split: Split) -> Places:
+    """The sets of a stored split; its two test parts are one test set here."""
+    parts: dict[SetName, tuple[Part, ...]] = {
+        "forget": ("forget",),
+        "retain": ("retain",),
+        "reference": ("reference",),
+        "test": ("test_forget", "test_retain"),
+    }
+    places = {}
+    for name, of in parts.items():
+        there = [part for part in of if part in split.rows]
+        if there:
+            rows = torch.cat([split.rows[part] for part in there]).sort().values
+            places[name] = Place(split.bases[split.roles[there[0]]], rows)
+    return Places(places, split.forget_classes, split)
+
+
+def _of_images(options: DataOptions, accelerator: Accelerator | None) -> Places:
+    """The sets over a plain dataset, whose splits are loaded as they are named."""
+    columns = {key: getattr(options, key) for key in ("image_column", "label_column", "id_column")}
+    train = load_base(
+        options.dataset,
+        config=options.config,
+        split=options.train_split,
+        accelerator=accelerator,
+        **columns,
+    )
+    classes = tuple(sorted({train.label_of(name) for name in options.forget_classes}))
+    forgotten = _forgotten(train, classes, options)
+    places: dict[SetName, Place] = {"forget": Place(train, torch.where(forgotten)[0])}
+    names: tuple[SetName, ...] = ("retain", "reference", "test")
+    for name in names:
+        split = getattr(options, name)
+        if split == options.train_split:
+            places[name] = Place(train, torch.where(~forgotten)[0])
+        elif split is not None:
+            # The commit that the first look resolved, not a branch, which may have moved since.
+            base = load_base(
+                train.pinned, config=train.config, split=split, accelerator=accelerator, **columns
+            )
+            outside = ~torch.isin(base.labels, torch.tensor(classes or (-1,)))
+            kept = outside if name == "retain" else torch.ones(len(base), dtype=torch.bool)
+            places[name] = Place(base, torch.where(kept)[0])
+        if name in places and not len(places[name].rows):
+            raise ValueError(f"--{name} {split}: no sample is in it that is not forgotten")
+    return Places(places, classes)
+
+
+def _forgotten(train: BaseData, classes: tuple[int, ...], options: DataOptions) -> Tensor:
+    """Bool (N,): the samples to be forgotten; all of them, where all are to go."""
+    if not classes:
+        named = options.forget_ids
+        rows = rows_named(train, named) if named else rows_where(train, options.forget_where)
+        mask = torch.zeros(len(train), dtype=torch.bool)
+        mask[rows] = True
+        return mask
+    for label in classes:
+        if not bool((train.labels == label).any()):
+            name = train.class_names[label] if train.class_names else label
+            raise ValueError(
+                f"{train.source} has no sample of class {name!r} in split {train.split!r}: "
+                f"the forget set is empty"
+            )
+    return torch.isin(train.labels, torch.tensor(classes))
