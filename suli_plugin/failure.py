@@ -1,4 +1,4 @@
-"""What fails though the request was in order: the data, the disk, the Hub, a submission."""
+"""What fails though the request was in order, and what is named but not there."""
 
 
 class DoesNotApply(ValueError):
@@ -7,3 +7,7 @@ class DoesNotApply(ValueError):
 
 class Failure(ValueError):
     """Not the user's mistake in what was asked; a command ends with exit code 1, not 2."""
+
+
+class Gone(ValueError):
+    """Samples that are named are not in the data, perhaps not any more."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from benchmark_adapters.deletion.needed_images import NeededImages, conversion, needed_images
+from benchmark_adapters.deletion.class_order import OrderedData, said_of_order
+from benchmark_adapters.deletion.copies import copies_in_splits
+from benchmark_adapters.deletion.needed_images import conversion, needed_images
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import Place, SetName, find_places
 from benchmark_adapters.images.base_data import BaseData
-from benchmark_adapters.splits.copies import Duplicate, copies_of_forgotten
+from benchmark_adapters.splits.copies import Duplicate
 from benchmark_adapters.splits.split import Split
-from suli_plugin.images import MEMORY_LIMIT, ImageSet, Kind
+from suli_plugin.images import ImageSet, Kind
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -28,9 +27,10 @@ class DeletionData:
     """The sets of a request; `forget` is there, the others where they were asked for.
 
     places, images, hashes: by the set's name; a hash is SHA-256 over ids, labels and pixels, as a
-    split's. forget_classes: empty for instance-wise. copies: exact copies of forgotten images
-    among the other training samples, None if not looked for. split: the stored split used. notes:
-    lines on how the data were read, for a person.
+    split's, with labels in the original's order. forget_classes: outputs of the original, empty
+    for instance-wise. copies: exact copies of forgotten images in all splits that were read, None
+    if not looked for in all. split: the stored split used. notes: lines on how the data were
+    read, for a person.
     """
 
     places: Mapping[SetName, Place]
@@ -45,6 +45,11 @@ class DeletionData:
     def base(self) -> BaseData:
         """The training data that the forget set is part of."""
         return self.places["forget"].base
+
+    @property
+    def class_order(self) -> dict[str, int] | None:
+        """The output of each class of the data, by its own name, where names decided; else None."""
+        return self.base.order or None if isinstance(self.base, OrderedData) else None
 
     @property
     def forget(self) -> ImageSet:
@@ -78,17 +83,20 @@ def load_deletion_data(
     *,
     mean: Sequence[float],
     std: Sequence[float],
+    classes: Sequence[str] | None = None,
     accelerator: Accelerator | None = None,
 ) -> DeletionData:
     """Find what the options name, decode it once for the original, and hash it.
 
-    mean, std: the original's; images are made gray or colour as the mean has channels. No image
-    is decoded for a set but its own. Raises as `find_places` does, and ValueError for an image
-    of a set that can't be decoded.
+    mean, std: the original's; images are made gray or colour as the mean has channels. classes:
+    the original's by output, in whose order the labels are put (see `class_order.ordered`). No
+    image is decoded for a set but its own. Raises as `find_places` does, and ValueError for an
+    image of a set that can't be decoded.
     """
-    places = find_places(options, accelerator)
+    places = find_places(options, classes, accelerator)
     readers = needed_images(places, options.image_size, mean, accelerator)
     notes = [note for reader in readers.values() for note in reader.base.notes]
+    notes += [line for reader in readers.values() for line in said_of_order(reader.base)]
     images, hashes = {}, {}
     for name, place in places.of.items():
         reader = readers[id(place.base)]
@@ -101,7 +109,7 @@ def load_deletion_data(
     if places.split is not None:
         copies: tuple[Duplicate, ...] | None = places.split.duplicates
     else:
-        copies, passed_over = _copies(forget, readers[id(forget.base)])
+        copies, passed_over = copies_in_splits(forget, readers)
         notes += passed_over
     return DeletionData(
         places.of,
@@ -112,29 +120,3 @@ def load_deletion_data(
         places.split,
         tuple(dict.fromkeys(notes)),
     )
-
-
-def _copies(forget: Place, reader: NeededImages) -> tuple[tuple[Duplicate, ...] | None, list[str]]:
-    """Copies of forgotten images among the rest of the training split, unless it is too large.
-
-    And a line on the images that were passed over.
-    """
-    base, rest = forget.base, torch.ones(len(forget.base), dtype=torch.bool)
-    rest[forget.rows] = False
-    if reader.pixels([int(forget.rows[0])])[0].size * len(base) > MEMORY_LIMIT:
-        return None, []
-    unreadable: list[int] = []
-
-    def read(numbers: list[int]) -> Sequence[np.ndarray[Any, Any] | None]:
-        pixels = reader.what_can_be(numbers)
-        unreadable.extend(row for row, image in zip(numbers, pixels, strict=True) if image is None)
-        return pixels
-
-    rows = torch.where(rest)[0]
-    found = copies_of_forgotten({"forget": (base, read, forget.rows), "retain": (base, read, rows)})
-    passed_over = [
-        f"{len(unreadable)} images of split {base.split!r} can't be decoded, so they were not "
-        f"compared with the forgotten ones, such as {base.ids[row]!r} in row {row}"
-        for row in unreadable[:1]
-    ]
-    return tuple(found), passed_over

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
+from benchmark_adapters.deletion.class_order import outputs_by_name
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.originals.load import LoadedOriginal
 from suli_plugin.failure import Failure
@@ -84,18 +85,18 @@ def _check_labels(original: LoadedOriginal, data: DeletionData) -> None:
 
 
 def _check_classes(original: LoadedOriginal, data: DeletionData) -> None:
-    there, known = data.base.class_names, original.config.classes
-    outputs = original.config.num_classes
+    there, outputs = data.base.class_names, original.config.num_classes
     if there and len(there) != outputs:
         raise ValueError(
             f"{data.base.source} has {len(there)} classes, and {original.source} has {outputs} "
-            f"outputs: they do not belong together"
+            f"outputs, whose names nothing says: name them with --class-names, or they do not "
+            f"belong together"
         )
-    if known and there and known != there and set(known) == set(there):
-        label = next(number for number in range(outputs) if known[number] != there[number])
+    known = original.config.classes
+    if known and there and there != known and max(outputs_by_name(there, known)) >= 0:
         raise ValueError(
-            f"{data.base.source} and {original.source} have the same classes in different "
-            f"orders: label {label} is {there[label]!r} there and {known[label]!r} here"
+            f"the classes of {data.base.source} are in another order than those of "
+            f"{original.source}: load the data with classes=original.config.classes"
         )
     if len(data.forget_classes) >= outputs:
         raise ValueError("every class is forgotten: nothing would be left to predict")

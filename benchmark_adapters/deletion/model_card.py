@@ -50,11 +50,11 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     if record.get("control"):
         found.insert(0, f"`{record['method']}` is a control: it forgets nothing honestly.")
     if forgotten["copies"] is None:
-        found.append("It was not looked for exact copies of forgotten images in the other data.")
+        found.append("It was not looked for exact copies of forgotten images in all other data.")
     elif forgotten["copies"]:
         first = forgotten["copies"][0]
         found.append(
-            f"{len(forgotten['copies'])} other training samples are exact copies of forgotten "
+            f"{len(forgotten['copies'])} other samples are exact copies of forgotten "
             f"images (`{_plain(first['id'])}` of `{_plain(first['forgotten'])}`, for one) and "
             f"were not forgotten: forgetting one copy is not forgetting."
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
+from benchmark_adapters.deletion.class_order import ordered
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.hub.access import REPOSITORY, local_folder
 from benchmark_adapters.images.base_data import BaseData, load_base
@@ -18,6 +19,7 @@ from benchmark_adapters.splits.recipes import Part
 from benchmark_adapters.splits.split import Split
 from benchmark_adapters.splits.stored import split_names
 from benchmark_adapters.splits.verified import load_split
+from suli_plugin.failure import Gone
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -58,12 +60,17 @@ class Places:
     split: Split | None = None
 
 
-def find_places(options: DataOptions, accelerator: Accelerator | None = None) -> Places:
+def find_places(
+    options: DataOptions,
+    classes: Sequence[str] | None = None,
+    accelerator: Accelerator | None = None,
+) -> Places:
     """The places of the sets that the options name; each split is loaded once.
 
-    Raises ValueError for options that contradict each other or the data, SplitMismatch for a
-    stored split over other data, OtherContent for ids whose rows have moved, HubError where the
-    Hub can't be used.
+    classes: the original's, in whose order the labels are put. Raises Gone where what is to be
+    forgotten is not in the data, ValueError for options that contradict each other or the data,
+    SplitMismatch for a stored split over other data, OtherContent for ids whose rows have moved,
+    HubError where the Hub can't be used.
     """
     source, name = _source_and_split(options.dataset)
     stored = split_names(source)
@@ -74,9 +81,9 @@ def find_places(options: DataOptions, accelerator: Accelerator | None = None) ->
         if name is None and len(stored) > 1:
             known = ", ".join(f"{source}:{each}" for each in stored)
             raise ValueError(f"{source} holds several splits; name one: {known}")
-        return _of_stored(load_split(source, name, accelerator=accelerator))
+        return _of_stored(load_split(source, name, accelerator=accelerator), classes)
     options.check_for_images()
-    return _of_images(options, accelerator)
+    return _of_images(options, classes, accelerator)
 
 
 def _source_and_split(dataset: str) -> tuple[str, str | None]:
@@ -88,7 +95,7 @@ def _source_and_split(dataset: str) -> tuple[str, str | None]:
     return (place, name) if known else (dataset, None)
 
 
-def _of_stored(split: Split) -> Places:
+def _of_stored(split: Split, classes: Sequence[str] | None) -> Places:
     """The sets of a stored split; its two test parts are one test set here."""
     parts: dict[SetName, tuple[Part, ...]] = {
         "forget": ("forget",),
@@ -96,38 +103,45 @@ def _of_stored(split: Split) -> Places:
         "reference": ("reference",),
         "test": ("test_forget", "test_retain"),
     }
+    bases = {role: ordered(base, classes) for role, base in split.bases.items()}
     places = {}
     for name, of in parts.items():
         there = [part for part in of if part in split.rows]
         if there:
             rows = torch.cat([split.rows[part] for part in there]).sort().values
-            places[name] = Place(split.bases[split.roles[there[0]]], rows)
-    return Places(places, split.forget_classes, split)
+            places[name] = Place(bases[split.roles[there[0]]], rows)
+    # The split's own are labels of its data; all of its forget set are of them.
+    forgotten = places["forget"].base.labels[places["forget"].rows].unique().tolist()
+    return Places(places, tuple(forgotten) if split.forget_classes else (), split)
 
 
-def _of_images(options: DataOptions, accelerator: Accelerator | None) -> Places:
+def _of_images(
+    options: DataOptions, names: Sequence[str] | None, accelerator: Accelerator | None
+) -> Places:
     """The sets over a plain dataset, whose splits are loaded as they are named."""
     columns = {key: getattr(options, key) for key in ("image_column", "label_column", "id_column")}
-    train = load_base(
+    loaded = load_base(
         options.dataset,
         config=options.config,
         split=options.train_split,
         accelerator=accelerator,
         **columns,
     )
+    train = ordered(loaded, names)
     classes = tuple(sorted({train.label_of(name) for name in options.forget_classes}))
     forgotten = _forgotten(train, classes, options)
     places: dict[SetName, Place] = {"forget": Place(train, torch.where(forgotten)[0])}
-    names: tuple[SetName, ...] = ("retain", "reference", "test")
-    for name in names:
+    others: tuple[SetName, ...] = ("retain", "reference", "test")
+    for name in others:
         split = getattr(options, name)
         if split == options.train_split:
             places[name] = Place(train, torch.where(~forgotten)[0])
         elif split is not None:
             # The commit that the first look resolved, not a branch, which may have moved since.
-            base = load_base(
+            loaded = load_base(
                 train.pinned, config=train.config, split=split, accelerator=accelerator, **columns
             )
+            base = ordered(loaded, names)
             outside = ~torch.isin(base.labels, torch.tensor(classes or (-1,)))
             kept = outside if name == "retain" else torch.ones(len(base), dtype=torch.bool)
             places[name] = Place(base, torch.where(kept)[0])
@@ -147,7 +161,7 @@ def _forgotten(train: BaseData, classes: tuple[int, ...], options: DataOptions) 
     for label in classes:
         if not bool((train.labels == label).any()):
             name = train.class_names[label] if train.class_names else label
-            raise ValueError(
+            raise Gone(
                 f"{train.source} has no sample of class {name!r} in split {train.split!r}: "
                 f"the forget set is empty"
             )

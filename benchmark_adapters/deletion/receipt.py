@@ -177,6 +177,7 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
         "commit": base.revision,
         "folder": folder,
         "config": base.config,
+        "class_order": data.class_order,
         "options": {
             **options.as_dict(),
             "dataset": short_name(pinned) if folder else pinned,

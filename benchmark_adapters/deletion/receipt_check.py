@@ -23,6 +23,7 @@ from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.originals.load import LoadedOriginal, load_original
 from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.splits.split import SplitMismatch
+from suli_plugin.failure import Gone
 
 State = Literal["matches", "differs", "not checked"]
 # Another processor may turn a prediction or two, and the attack's regression a little.
@@ -135,8 +136,14 @@ def _data(
     config = result.config
     try:
         data = load_deletion_data(
-            options_of(receipt, dataset), mean=config.mean, std=config.std, accelerator=accelerator
+            options_of(receipt, dataset),
+            mean=config.mean,
+            std=config.std,
+            classes=config.classes,
+            accelerator=accelerator,
         )
+    except Gone as error:
+        return None, [_unknown("forget set", f"these data are gone: {error}")]
     except (SplitMismatch, OtherContent) as error:
         return None, [Check("forget set", "differs", str(error))]
     except (OSError, TypeError, ValueError) as error:

@@ -72,6 +72,7 @@ _DATASET = {
     "commit": or_null(COMMIT),
     "folder": FLAG,
     "config": or_null(TEXT),
+    "class_order": or_null(named(COUNT)),
     "options": of_dataclass(DataOptions),
     "sets": named(an_object({"split": TEXT, "count": COUNT, "sha256": SHA256}), among=SETS),
     "stored_split": or_null(an_object({"name": TEXT, "sha256": SHA256})),

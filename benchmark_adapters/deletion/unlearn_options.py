@@ -51,7 +51,11 @@ def request_of(
     with one_line_errors(failed=True):
         original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
     data = load_deletion_data(
-        data_options, mean=original.config.mean, std=original.config.std, accelerator=accelerator
+        data_options,
+        mean=original.config.mean,
+        std=original.config.std,
+        classes=original.config.classes,
+        accelerator=accelerator,
     )
     request = make_request(
         original,

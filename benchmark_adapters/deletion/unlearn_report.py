@@ -28,8 +28,8 @@ def warn_of_copies(request: DeletionRequest) -> None:
     if copies:
         click.echo(
             f"warning: {len(copies)} other samples are exact copies of forgotten images "
-            f"({copies[0].id} of {copies[0].forgotten}, for one); forgetting one copy is not "
-            f"forgetting",
+            f"({copies[0].id} of {copies[0].forgotten}, in {copies[0].part!r}, for one); "
+            f"forgetting one copy is not forgetting",
             err=True,
         )
 

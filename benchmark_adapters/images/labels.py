@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suli_plugin.failure import Gone
+
 BOOLEANS = ("False", "True")
 
 
@@ -49,7 +51,7 @@ def label_named(
 
     Where classes have no names, their numbers are the names, and labels says which there are.
     Where names are numerals, a place could be mistaken for one, and only names count. Raises
-    ValueError naming the classes there are.
+    Gone naming the classes there are.
     """
     text = str(name)
     numerals, known, how = are_numerals(names), ", ".join(names), ""
@@ -66,7 +68,7 @@ def label_named(
         if re.fullmatch(r"#[0-9]+", place) and int(place[1:]) < len(names):
             return int(place[1:])
         how = f" (a class by its place among them: '#{text}')" * text.isdecimal()
-    raise ValueError(f"{source} has no class {text!r}; its classes: {known}{how}")
+    raise Gone(f"{source} has no class {text!r}; its classes: {known}{how}")
 
 
 def numbered(column: Any, names: Sequence[str], what: str) -> Tensor:

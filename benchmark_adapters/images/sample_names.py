@@ -12,7 +12,7 @@ from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.columns import described
 from benchmark_adapters.images.distinct_images import content_hashes
 from benchmark_adapters.images.labels import one_each
-from suli_plugin.failure import Failure
+from suli_plugin.failure import Failure, Gone
 
 HASH = "sha256:"
 _SHOWN = 10
@@ -20,6 +20,10 @@ _SHOWN = 10
 
 class OtherContent(Failure):
     """A sample is not the image that it was when its content was hashed."""
+
+
+class ContentGone(OtherContent, Gone):
+    """None of the images that were hashed is in the split any more."""
 
 
 def rows_named(base: BaseData, names: Sequence[str]) -> list[int]:
@@ -93,7 +97,7 @@ def _rows(base: BaseData, names: Sequence[str]) -> list[int]:
     missing = sorted({name for name, row in zip(names, found, strict=True) if row is None})
     if missing:
         first = f"; the first there is {base.ids[0]!r}" if len(base) else ""
-        raise ValueError(
+        raise Gone(
             f"{len(missing)} of {len(set(names))} ids are not in split {base.split!r} of "
             f"{base.source}, such as {missing[0]!r}{first}"
         )
@@ -139,7 +143,8 @@ def _check_content(
         if content in everywhere
         else f"its image is not in split {base.split!r} any more"
     )
-    raise OtherContent(
+    gone = len(wrong) == len(told) and not any(each[2] in everywhere for each in wrong)
+    raise (ContentGone if gone else OtherContent)(
         f"{len(wrong)} of {len(told)} ids name another image than when they were written, such "
         f"as {name!r}: {now} (rows move when samples are added or removed)"
     )

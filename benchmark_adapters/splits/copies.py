@@ -11,7 +11,6 @@ import numpy as np
 from torch import Tensor
 
 from benchmark_adapters.images.base_data import BaseData
-from benchmark_adapters.splits.recipes import Part
 
 _AT_ONCE = 1024
 ReadWhatCanBe = Callable[[list[int]], Sequence["np.ndarray[Any, Any] | None"]]
@@ -20,28 +19,29 @@ ReadWhatCanBe = Callable[[list[int]], Sequence["np.ndarray[Any, Any] | None"]]
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A sample of some part whose pixels are exactly those of a forgotten sample."""
+    """A sample of some part, or split, whose pixels are exactly those of a forgotten sample."""
 
-    part: Part
+    part: str
     id: str
     forgotten: str
 
 
 def copies_of_forgotten(
-    places: Mapping[Part, tuple[BaseData, ReadWhatCanBe, Tensor]],
+    places: Mapping[str, tuple[BaseData, ReadWhatCanBe, Tensor]],
 ) -> list[Duplicate]:
     """The samples of other parts whose pixels are those of a forgotten one.
 
     places: of each part its base, a reader of pixels and its rows there; `forget` is one of them.
-    Images that can't be decoded are passed over.
+    Images that can't be decoded are passed over. Gray is the colour with three equal channels.
     """
 
-    def digests(part: Part) -> Iterable[tuple[str, bytes]]:
+    def digests(part: str) -> Iterable[tuple[str, bytes]]:
         base, read, all_rows = places[part]
         for rows in all_rows.split(_AT_ONCE):
             for row, pixels in zip(rows.tolist(), read(rows.tolist()), strict=True):
                 if pixels is not None:
-                    content = str(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()
+                    colour = np.broadcast_to(pixels, (max(len(pixels), 3), *pixels.shape[1:]))
+                    content = str(colour.shape).encode() + np.ascontiguousarray(colour).tobytes()
                     yield base.ids[row], hashlib.sha256(content).digest()
 
     forgotten: dict[bytes, str] = {}
