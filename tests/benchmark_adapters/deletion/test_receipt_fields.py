@@ -47,7 +47,7 @@ FREE = {
     ("original", "given"), ("dataset", "sets"), ("files",), ("original_metrics",),
     ("not_measured",), ("record", "hyperparameters"), ("record", "metrics"), ("record", "notes"),
     ("record", "sizes"), ("record", "set_hashes"), ("record", "passes", "forward"),
-    ("record", "passes", "backward"),
+    ("record", "passes", "backward"), ("forget_set", "contents"),
 }  # fmt: skip
 
 
