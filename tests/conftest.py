@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from loopback_hub import hub  # isort: skip  # sets what the clients read at import
@@ -39,10 +40,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Files with slow tests first: `-n` gives each process file after file, the quick ones last."""
+    """Files with most slow tests first: `-n` deals out file after file, and ends on quick ones."""
     if config.getoption("randomly_seed", None) is None:
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,13 @@
 """A small board of digits, one honest run for it, and stores made of that run."""
 
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from accelerate import Accelerator
 from altered_store import REGISTRY, Store
 from made_once import made_once
+from run_of_digits import METHODS, brief_relearning
 
 from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.grid.plan import plan
@@ -21,16 +21,7 @@ from suli_plugin import SULI
 
 # Under the method's own name, so that a test may submit other settings; they reach 0 %.
 SETTINGS = {"suli": SULI.preset("tuned", "class-wise").hyperparameters()}
-METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
 SEEDS = (0, 1)
-
-
-@contextmanager
-def brief_relearning():
-    """The relearn time of digits is measured for a moment only."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Digits, "relearn_updates", 10)
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,7 @@ from suli_plugin.unlearner import Unlearner
 
 def short(unlearner):
     """The same method in a few steps: how many it takes by default is no part of the contract."""
-    caps = {"epochs": 3, "iterations": 5}
+    caps = {"epochs": 3, "iterations": 5, "sweeps": 2}
     values = unlearner.hyperparameters()
     return replace(unlearner, **{k: min(values[k], cap) for k, cap in caps.items() if k in values})
 

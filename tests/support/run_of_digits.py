@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from accelerate import Accelerator
 
 from benchmark_adapters.benchmarks.digits import Digits
@@ -19,11 +21,20 @@ from suli_plugin.plugins import registry
 METHODS = ["original", "retrain", "suli", "bn_drift", "logit_mask"]
 
 
+@contextmanager
+def brief_relearning() -> Iterator[None]:
+    """The relearn time of digits is measured for a moment only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Digits, "relearn_updates", 10)
+        yield
+
+
 def run_of_digits(folder: Path) -> Path:
     """Both scopes under seed 0, with evidence."""
     accelerator = Accelerator()
     cells = plan(Digits(), registry(), methods=METHODS, seeds=[0], accelerator=accelerator)
-    outcome = run_grid(cells, Digits(), registry(), folder, accelerator)
+    with brief_relearning():
+        outcome = run_grid(cells, Digits(), registry(), folder, accelerator)
     assert not outcome.failed
     return folder
 

@@ -18,6 +18,9 @@ from suli_plugin.cli import main
 
 PICTURES = ("radar", "trade-off", "curves", "tsne", "grad-cam")
 HOSTILE = "<script>alert(1)</script>$x_{\u202e\x1b[31m"
+# Enough to see most things by; drawing all that the run has takes longest.
+CLASS_3 = ("--scenario", "class-3")
+ONE = (*CLASS_3, "--methods", "suli")
 
 
 def report(*arguments):
@@ -121,7 +124,7 @@ def test_text_of_records_is_shown_as_text(run, tmp_path):
 def test_names_of_records_lead_to_no_file_outside_the_report(run, tmp_path):
     evil = altered(run, tmp_path / "runs", lambda record: record.update(benchmark="../../evil"))
     before = set(tmp_path.rglob("*"))
-    assert report(evil, "--records-only", "--output", tmp_path / "out").exit_code == 0
+    assert report(evil, *ONE, "--records-only", "--output", tmp_path / "out").exit_code == 0
     written = set(tmp_path.rglob("*")) - before
     assert {path.parent for path in written} == {tmp_path, tmp_path / "out"}
     assert "_evil-class-3-radar-light.png" in {path.name for path in written}
@@ -143,8 +146,7 @@ def test_one_model_that_was_not_kept_is_named_under_the_picture(run, tmp_path):
     shutil.copytree(run, tmp_path / "runs")
     (weights,) = (tmp_path / "runs").rglob("class-3/suli/*[0-9a-f].safetensors")
     weights.unlink()
-    only = ("--scenario", "class-3", "--methods", "original,suli")
-    assert report(tmp_path / "runs", *only).exit_code == 0
+    assert report(tmp_path / "runs", *CLASS_3, "--methods", "original,suli").exit_code == 0
     page = (tmp_path / "runs" / "report" / "index.html").read_text(encoding="utf-8")
     assert page.count("Not kept, so not shown: suli.") == 2
 
@@ -153,13 +155,12 @@ def test_weights_and_images_that_are_not_the_runs_are_refused(run, tmp_path):
     def other_images(record):
         record["forget_set_hash"] = "0" * 64
 
-    only = ("--scenario", "class-3", "--methods", "suli")
-    done = report(altered(run, tmp_path / "images", other_images), *only)
+    done = report(altered(run, tmp_path / "images", other_images), *ONE)
     assert "the forget set has another hash" in done.output
     shutil.copytree(run, tmp_path / "weights")
     (weights,) = (tmp_path / "weights").rglob("class-3/suli/*[0-9a-f].safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    done = report(tmp_path / "weights", *only)
+    done = report(tmp_path / "weights", *ONE)
     assert done.exit_code == 0 and "sha256" in done.output and "3 pictures" in done.output
 
 
@@ -170,7 +171,7 @@ def test_of_two_records_of_a_cell_the_newest_counts_and_damaged_ones_are_named(r
     older = path.with_name("0-0123456789ab.json")
     shutil.copy(path, older)
     write_record(older, {**json.loads(older.read_text()), "created": "2020-01-01T00:00:00+00:00"})
-    assert report(tmp_path / "runs", "--records-only").exit_code == 0
+    assert report(tmp_path / "runs", *ONE, "--records-only").exit_code == 0
     shown = Page((tmp_path / "runs" / "report" / "index.html").read_text(encoding="utf-8"))
     assert "n=1 seeds (0)" in shown.text
     assert f"{older} is older than {path.name}" in shown.text
@@ -182,7 +183,7 @@ def test_a_record_without_what_is_drawn_is_set_aside(run, tmp_path, part):
     def without(record):
         record[part] = [{}] if part == "history" else {}
 
-    done = report(altered(run, tmp_path / "runs", without), "--records-only")
+    done = report(altered(run, tmp_path / "runs", without), *CLASS_3, "--records-only")
     assert done.exit_code == 0, done.output
     page = (tmp_path / "runs" / "report" / "index.html").read_text(encoding="utf-8")
     assert f"is not a whole record: &#39;{part}&#39; lacks a part" in page
@@ -227,7 +228,7 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_drawn(run, 
 
 
 def test_an_option_that_the_benchmark_lacks_is_said(run, tmp_path):
-    done = report(run, "--output", tmp_path, "--scenario", "class-3", "--data", "elsewhere")
+    done = report(run, "--output", tmp_path, *ONE, "--data", "elsewhere")
     assert done.exit_code == 0 and "digits takes no --data" in done.output
 
 
@@ -250,10 +251,10 @@ def test_help_comes_without_torch_and_matplotlib():
     assert "--records-only" in done.stdout and done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_the_pictures_are_the_same_each_time(run, tmp_path):
-    only = ("--scenario", "class-3", "--methods", "suli")
     for folder in ("one", "other"):
-        assert report(run, "--output", tmp_path / folder, *only).exit_code == 0
+        assert report(run, "--output", tmp_path / folder, *ONE).exit_code == 0
     for name in PICTURES:
         one, other = (
             Image.open(tmp_path / folder / f"digits-class-3-{name}-light.png")

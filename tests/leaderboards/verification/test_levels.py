@@ -35,6 +35,7 @@ def test_the_honest_submission_passes(level, store):
     assert ("backward_passes" in found) == (level == "rerun")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["rescore", "rerun"])
 def test_records_that_are_older_than_a_field_of_their_method_pass(level, store, monkeypatch):
     grown = replace(REGISTRY, unlearners={**REGISTRY.unlearners, "suli": Grown})
