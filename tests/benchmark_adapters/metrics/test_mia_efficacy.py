@@ -46,12 +46,15 @@ def test_swapping_members_and_others_swaps_the_answer(seed):
     assert mia_efficacy(forget, other, one) == pytest.approx(1 - straight, abs=0.051)
 
 
-def test_the_order_of_the_forget_set_does_not_matter_and_inputs_stay():
+def test_the_order_of_the_forget_set_does_not_matter_and_inputs_and_numpys_generator_stay():
     forget, retain, unseen = unsure(60, 7), confident(200), unsure(100)
-    before = [values.copy() for values in (forget, retain, unseen)]
+    before, state = [values.copy() for values in (forget, retain, unseen)], np.random.get_state()
     assert mia_efficacy(forget[::-1], retain, unseen) == mia_efficacy(forget, retain, unseen)
     for values, old in zip((forget, retain, unseen), before, strict=True):
         assert np.array_equal(values, old)
+    assert (
+        np.array_equal(np.random.get_state()[1], state[1]) and np.random.get_state()[2] == state[2]
+    )
 
 
 def test_a_large_retain_set_does_not_outvote_the_others():
