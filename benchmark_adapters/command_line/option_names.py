@@ -26,4 +26,5 @@ def in_options(line: str) -> str:
     def option(found: re.Match[str]) -> str:
         return options.get(_CALLED.get(found[1], found[1]), found[0])
 
-    return _PARAMETER.sub(option, line)
+    # Where a message has both names, they have become one.
+    return re.sub(r"(--[\w-]+) \(\1\)", r"\1", _PARAMETER.sub(option, line))

@@ -109,7 +109,7 @@ def _base_source(stored: StoredSplit, base: str | Path | None) -> str | Path:
     if not Path(made_of["folder"]).is_dir():
         raise ValueError(
             f"split {stored.name!r} is over a folder {made_of['folder']!r}, which is not here; "
-            f"say where the data are with base= (--base)"
+            f"put the data there, or say where they are with base="
         )
     return Path(made_of["folder"])
 

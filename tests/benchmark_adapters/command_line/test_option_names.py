@@ -3,6 +3,8 @@
 import click
 import pytest
 from click.testing import CliRunner
+from digits_as_images import suli, with_classes
+from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.command_line.option_names import in_options
@@ -30,6 +32,7 @@ def said(message):
     [
         ("pass size= to resize them", "pass --image-size to resize them"),
         ("pass mean= and std= (per channel)", "pass --mean and --std (per channel)"),
+        ("pass --image-size (size=) to resize", "pass --image-size to resize"),
         ("Pass image_column=; its columns: a", "Pass --image-column; its columns: a"),
         ("it has 10: pass classes=", "it has 10: pass --class-names"),
         ("pass logits_of=", "pass logits_of="),  # this command has no such option
@@ -39,3 +42,21 @@ def said(message):
 def test_a_parameter_is_named_as_the_option_that_the_command_has(message, line):
     assert said(message) == line
     assert in_options(message) == message  # outside of a command
+
+
+def test_commands_name_their_options(original, digits, tmp_path):
+    """Messages that the library has for Python, each as a command says it."""
+    out = tmp_path / "out"
+    ask = ("unlearn", "--dataset", digits, "--forget-class", "three", "--method", "su",
+           "--output", out)  # fmt: skip
+    bare = with_classes(original, tmp_path / "bare", None)
+    (bare / "config.json").write_text('{"architecture": "resnet18"}')
+    for more, option in (
+        ((), "pass --num-classes"),
+        (("--num-classes", 10), "pass --mean and --std"),
+    ):
+        said = suli(*ask, "--model", bare, *more, code=1).stderr.splitlines()[-1]
+        assert option in said, said
+    out.mkdir()
+    said = suli(*ask, "--model", original, code=2).stderr.splitlines()[-1]
+    assert "replace it with --force" in said

@@ -46,7 +46,7 @@ def test_architecture_and_number_of_classes_reach_the_loader_and_the_receipt(gra
     asked = ("unlearn", "--model", net, "--dataset", photos, "--forget-class", "digit 3",
              "--method", "suli", "--output", out, *said)  # fmt: skip
     refused = suli(*asked, code=1).stderr.splitlines()[-1]
-    assert "nothing here says its num_classes" in refused
+    assert "nothing here says its num_classes: pass --num-classes" in refused
     suli(*asked, "--num-classes", 10)
     given = read_receipt(out)["original"]["given"]
     assert given == {
