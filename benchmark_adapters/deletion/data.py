@@ -97,6 +97,7 @@ def load_deletion_data(
     readers = needed_images(places, options.image_size, mean, accelerator)
     notes = [note for reader in readers.values() for note in reader.base.notes]
     notes += [line for reader in readers.values() for line in said_of_order(reader.base)]
+    notes += places.notes
     images, hashes = {}, {}
     for name, place in places.of.items():
         reader = readers[id(place.base)]

@@ -14,7 +14,12 @@ from benchmark_adapters.deletion.class_order import ordered
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.hub.access import REPOSITORY, local_folder
 from benchmark_adapters.images.base_data import BaseData, load_base
-from benchmark_adapters.images.sample_names import contents_at, rows_named, rows_where
+from benchmark_adapters.images.sample_names import (
+    contents_at,
+    notes_on_rows,
+    rows_named,
+    rows_where,
+)
 from benchmark_adapters.splits.recipes import Part
 from benchmark_adapters.splits.split import Split
 from benchmark_adapters.splits.stored import split_names
@@ -53,11 +58,13 @@ class Places:
     """The place of each set that was asked for; `forget` is there.
 
     forget_classes: empty for instance-wise. split: the stored split that they are of, if any.
+    notes: lines on how ids were understood, for a person.
     """
 
     of: Mapping[SetName, Place]
     forget_classes: tuple[int, ...]
     split: Split | None = None
+    notes: tuple[str, ...] = ()
 
 
 def find_places(
@@ -129,7 +136,7 @@ def _of_images(
     )
     train = ordered(loaded, names)
     classes = tuple(sorted({train.label_of(name) for name in options.forget_classes}))
-    forgotten = _forgotten(train, classes, options)
+    forgotten, notes = _forgotten(train, classes, options)
     places: dict[SetName, Place] = {"forget": Place(train, torch.where(forgotten)[0])}
     others: tuple[SetName, ...] = ("retain", "reference", "test")
     for name in others:
@@ -147,17 +154,13 @@ def _of_images(
             places[name] = Place(base, torch.where(kept)[0])
         if name in places and not len(places[name].rows):
             raise ValueError(f"--{name} {split}: no sample is in it that is not forgotten")
-    return Places(places, classes)
+    return Places(places, classes, notes=notes)
 
 
-def _forgotten(train: BaseData, classes: tuple[int, ...], options: DataOptions) -> Tensor:
-    """Bool (N,): the samples to be forgotten; all of them, where all are to go."""
-    if not classes:
-        named = options.forget_ids
-        rows = rows_named(train, named) if named else rows_where(train, options.forget_where)
-        mask = torch.zeros(len(train), dtype=torch.bool)
-        mask[rows] = True
-        return mask
+def _forgotten(
+    train: BaseData, classes: tuple[int, ...], options: DataOptions
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Bool (N,): the samples to be forgotten, all of them where all are to go; and notes on ids."""
     for label in classes:
         if not bool((train.labels == label).any()):
             name = train.class_names[label] if train.class_names else label
@@ -165,4 +168,10 @@ def _forgotten(train: BaseData, classes: tuple[int, ...], options: DataOptions) 
                 f"{train.source} has no sample of class {name!r} in split {train.split!r}: "
                 f"the forget set is empty"
             )
-    return torch.isin(train.labels, torch.tensor(classes))
+    if classes:
+        return torch.isin(train.labels, torch.tensor(classes)), ()
+    named = options.forget_ids
+    rows = rows_named(train, named) if named else rows_where(train, options.forget_where)
+    mask = torch.zeros(len(train), dtype=torch.bool)
+    mask[rows] = True
+    return mask, notes_on_rows(train, named, rows) if named else ()

@@ -41,6 +41,27 @@ def rows_named(base: BaseData, names: Sequence[str]) -> list[int]:
     return rows
 
 
+def notes_on_rows(base: BaseData, names: Sequence[str], rows: Sequence[int]) -> tuple[str, ...]:
+    """Lines on names that are rows of the split, since those come to mean other samples."""
+    wanted = [_parts(name) for name in names]
+    if base.kind_of_ids == "path":
+        told = [
+            (name, row)
+            for (name, _), row in zip(wanted, rows, strict=True)
+            if _row_number(base, name) == row
+        ]
+        return tuple(
+            f"{len(told)} of the ids are rows, not paths, such as {name!r}: {base.ids[row]}"
+            for name, row in told[:1]
+        )
+    if base.kind_of_ids == "row" and any(content is None for _, content in wanted):
+        return (
+            f"ids are rows of split {base.split!r}, which come to mean other images once samples "
+            f"are added or removed; `suli splits ids` lists them with hashes, which are checked",
+        )
+    return ()
+
+
 def line_of(base: BaseData, row: int, content: str) -> str:
     """A sample as a list of names has it: its id and, after a tab, its content's SHA-256."""
     return f"{base.ids[row]}\t{HASH}{content}"
@@ -89,10 +110,9 @@ def _rows(base: BaseData, names: Sequence[str]) -> list[int]:
     if None in found and base.root is not None:
         found = _by_file(base, names, found)
     if None in found and base.id_column is None:
-        numbers = (re.fullmatch(f"(?:{re.escape(base.split)}-)?([0-9]+)", name) for name in names)
         found = [
-            int(number[1]) if row is None and number and int(number[1]) < len(base) else row
-            for row, number in zip(found, numbers, strict=True)
+            _row_number(base, name) if row is None else row
+            for name, row in zip(names, found, strict=True)
         ]
     missing = sorted({name for name, row in zip(names, found, strict=True) if row is None})
     if missing:
@@ -102,6 +122,12 @@ def _rows(base: BaseData, names: Sequence[str]) -> list[int]:
             f"{base.source}, such as {missing[0]!r}{first}"
         )
     return [row for row in found if row is not None]
+
+
+def _row_number(base: BaseData, name: str) -> int | None:
+    """The row that a name says, as SPLIT-ROW or a number; None if it says none that there is."""
+    number = re.fullmatch(f"(?:{re.escape(base.split)}-)?([0-9]+)", name)
+    return int(number[1]) if number and int(number[1]) < len(base) else None
 
 
 def _by_file(base: BaseData, names: Sequence[str], found: Sequence[int | None]) -> list[int | None]:

@@ -1,9 +1,11 @@
 """What of people's data a deletion request reads, and as what: photos of digits in folders."""
 
 import json
+import shutil
 
 import pytest
 import torch
+from click.testing import CliRunner
 from digits_as_images import MEAN, STD, photos_of_digits, suli, with_classes
 from PIL import Image
 from small_images import own_cache  # noqa: F401  # an autouse fixture
@@ -12,6 +14,7 @@ from benchmark_adapters.deletion.data import load_deletion_data
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import read_receipt
 from benchmark_adapters.images.encoded_images import EncodedImages
+from suli_plugin.cli import main
 
 
 def read(folder, *, mean=MEAN, std=STD, **said):
@@ -154,6 +157,21 @@ def test_a_request_for_one_person_is_announced_written_and_verified(original, tm
     assert receipt["forget_set"]["count"] == 6 and receipt["forget_set"]["contents"] == {}
     verified = suli("receipt", "verify", out, "--model", original, "--dataset", photos).output
     assert "forget set" in verified and "differs" not in verified
+
+
+def test_a_receipt_is_not_verified_on_the_class_in_its_place(original, tmp_path):
+    names = tuple("0123456789")
+    original = with_classes(original, tmp_path / "original", names)
+    photos = photos_of_digits(tmp_path / "photos", per_class=6, held=2, names=names)
+    out = tmp_path / "out"
+    suli("unlearn", "--model", original, "--dataset", photos, "--forget-class", "8",
+         "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
+    for split in ("train", "test"):
+        shutil.rmtree(photos / split / "8")
+    verify = ("receipt", "verify", out, "--model", original, "--dataset", photos, "--json")
+    checks = json.loads(CliRunner().invoke(main, list(map(str, verify))).stdout)
+    (forget,) = (check for check in checks if check["what"] == "forget set")
+    assert forget["state"] == "not checked" and "no sample of class '8'" in forget["detail"]
 
 
 def _without_first_row(digits, folder):

@@ -231,7 +231,9 @@ CAPPED = """
     suli = SULI(sweeps=1, inner_steps=1, stop="never", lr=1e-3)
     accelerator = Accelerator(cpu=True)
 
-    def unlearn(forget):
+    def unlearn(images):
+        # All of one class, as a class-wise request must be.
+        forget = images.relabelled(torch.ones(len(images), dtype=torch.int64))
         request = ForgetRequest(forget=forget, forget_classes=(1,))
         return run(suli, model, request, accelerator=accelerator)
 

@@ -15,6 +15,7 @@ from benchmark_adapters.images.sample_names import (
     OtherContent,
     contents_at,
     line_of,
+    notes_on_rows,
     rows_named,
     rows_where,
 )
@@ -74,6 +75,22 @@ def test_rows_that_have_moved_are_noticed_by_their_content(tmp_path):
         rows_named(after, [lines[2]])
     with pytest.raises(OtherContent, match="its image is not in split 'train' any more"):
         rows_named(after, ["train-1", lines[0]])
+
+
+def test_rows_where_paths_or_hashes_could_be_told_are_said(photos, tmp_path):
+    names = ["dog/rex.png", "train-1", "0"]
+    rows = rows_named(photos, names)
+    assert rows == [3, 1, 0]
+    assert notes_on_rows(photos, names, rows) == (
+        "2 of the ids are rows, not paths, such as 'train-1': cat/1.png",
+    )
+    assert notes_on_rows(photos, names[:1], rows[:1]) == ()
+    as_dataset(pixels_of(3)).save_to_disk(tmp_path / "d")
+    base = load_base(tmp_path / "d", split="train")
+    (note,) = notes_on_rows(base, ["train-1"], [1])
+    assert "come to mean other images" in note and "suli splits ids" in note
+    (content,) = contents_at(base, [1])
+    assert notes_on_rows(base, [line_of(base, 1, content)], [1]) == ()
 
 
 def test_samples_are_told_by_the_value_of_a_column(tmp_path):
