@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -92,7 +91,6 @@ def run(
     accelerator = accelerator if accelerator is not None else Accelerator()
     session = session_for(unlearner, request, accelerator, seed, logits_of, channels_last)
     session.progress = progress
-    _first_step_of_the_process()
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
         twin = begun(unlearner, model, request, session, memory_limit)
@@ -149,16 +147,6 @@ def _result(
 def device_name(device: torch.device) -> str:
     """`cpu`, or the accelerator's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-@lru_cache(maxsize=1)
-def _first_step_of_the_process() -> None:
-    """torch imports its compiler at the first optimiser step: seconds that no method owes."""
-    parameter = nn.Parameter(torch.zeros(1))
-    parameter.grad = torch.zeros(1)
-    optimizer = torch.optim.SGD([parameter], lr=0.0)
-    optimizer.zero_grad()
-    optimizer.step()
 
 
 def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.optimizers import SGD, Adam
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
 

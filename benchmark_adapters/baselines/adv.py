@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
-from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from benchmark_adapters.baselines.adversarial_images import check_pixels, targeted_l2_pgd
@@ -20,6 +19,7 @@ from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
+from suli_plugin.optimizers import SGD
 from suli_plugin.session import Session
 from suli_plugin.training import Round, StopRule, Term, cross_entropy
 from suli_plugin.unlearner import Resource, Scope

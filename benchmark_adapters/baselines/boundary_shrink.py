@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
-from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from benchmark_adapters.baselines.adversarial_images import check_pixels, fgsm
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.optimizers import SGD
 from suli_plugin.session import Session
 from suli_plugin.training import cross_entropy
 from suli_plugin.unlearner import Scope

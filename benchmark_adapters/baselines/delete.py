@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
-from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from suli_plugin.batch_norm import BATCH_NORM, evaluation_mode
@@ -16,6 +15,7 @@ from suli_plugin.evaluation import Predictions
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
+from suli_plugin.optimizers import SGD
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
 from suli_plugin.training import Loss, Round

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
-from torch.optim.sgd import SGD
 from typing_extensions import Self
 
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.optimizers import SGD
 from suli_plugin.session import Session
 from suli_plugin.training import Round, Term, cross_entropy
 from suli_plugin.unlearner import Resource, Scope, Unlearner

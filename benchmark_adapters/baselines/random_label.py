@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import Adam
 from torch.optim.optimizer import Optimizer
 
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.optimizers import Adam
 from suli_plugin.session import Session
 from suli_plugin.training import cross_entropy
 

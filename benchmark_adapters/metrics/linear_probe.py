@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from benchmark_adapters.metrics.probabilities import Array, as_float64, as_labels, as_numpy
 
@@ -42,6 +39,10 @@ def linear_probe(
     Probes: Alain and Bengio, Understanding Intermediate Layers Using Linear Classifier Probes,
     2016. Raises ValueError if a forgotten class is missing on a side, or no other one is there.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     raw, held_out = as_numpy(train_features), as_float64(test_features, "test features", 2).numpy()
     labels = as_labels(train_labels, "train labels", len(raw)).numpy()
     answers = as_labels(test_labels, "test labels", len(held_out)).numpy()

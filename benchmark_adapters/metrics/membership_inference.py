@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 LOSS_LIMIT = 100.0
 FOLDS = 10
@@ -36,6 +33,10 @@ def loss_membership_inference(
     same classes. The larger side is sampled down; losses are clipped to +-100 (Kurmanji et al.).
     Raises ValueError if a side has fewer samples than there are folds.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     size = min(len(member_losses), len(other_losses))
     if size < folds:
         raise ValueError(f"{folds} folds need {folds} losses on each side, got {size}")

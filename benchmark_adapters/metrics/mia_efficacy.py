@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
 from benchmark_adapters.metrics.probabilities import Array, as_float64
 
@@ -25,6 +23,8 @@ def mia_efficacy(
     it takes the retain set's first ones, which are sorted in some data sets: here both sides are
     drawn with `seed`. Raises ValueError for empty sides and values outside [0, 1].
     """
+    from sklearn.svm import SVC
+
     sides = [
         _confidences(values, name) for values, name in ((retain, "retain"), (unseen, "unseen"))
     ]
@@ -46,6 +46,8 @@ def entropy_membership(forget: Array, retain: Array, unseen: Array) -> float:
     against unseen. Golatkar et al., Eternal Sunshine, CVPR 2020; Chundawat et al., AAAI 2023;
     Foster et al., SSD, AAAI 2024. The opposite side of `mia_efficacy`: compare with Retrain's.
     """
+    from sklearn.linear_model import LogisticRegression
+
     member, other = (as_float64(v, "entropies", 1).numpy() for v in (retain, unseen))
     known = np.concatenate([member, other])[:, None]
     attacker = LogisticRegression(class_weight="balanced")

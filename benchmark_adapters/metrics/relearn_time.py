@@ -8,10 +8,10 @@ from itertools import islice
 
 from accelerate import Accelerator
 from torch import nn
-from torch.optim.adam import Adam
 
 from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.images import ImageSet
+from suli_plugin.optimizers import Adam
 from suli_plugin.randomness import seeded
 from suli_plugin.training import Round, StopRule, Trainer, cross_entropy
 from suli_plugin.twin import twin_of

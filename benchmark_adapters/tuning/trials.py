@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import ParameterGrid
 
 from suli_plugin.unlearner import Unlearner
 
@@ -53,6 +52,8 @@ def searched(start: Unlearner, fixed: Collection[str] = ()) -> dict[str, Sequenc
 
 def _points(start: Unlearner, fixed: Collection[str], seed: int) -> Iterator[Unlearner]:
     """The points of the search space in a random order; what the method refuses is no point."""
+    from sklearn.model_selection import ParameterGrid
+
     grid = ParameterGrid(searched(start, fixed))
     # RandomState, since NumPy keeps its stream the same in all versions.
     for index in np.random.RandomState(seed).permutation(len(grid)).tolist():
