@@ -17,10 +17,11 @@ def without_tokens(text: str, token: Token = None) -> str:
 
 
 def _logged_in() -> str | None:
-    """The user's own token; None if its file can't be read, since an error is being told."""
-    from huggingface_hub import get_token
-
+    """The user's own token; None if it can't be had: an error is being told."""
     try:
+        from huggingface_hub import get_token
+
         return get_token()
-    except OSError:
+    except Exception:
+        # Its file may be a folder, forbidden, or no text; the client may not even import.
         return None

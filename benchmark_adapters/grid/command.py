@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
+from benchmark_adapters.command_line.one_line_errors import one_line
 from benchmark_adapters.grid.benchmark_options import (
     benchmark_options,
     made_benchmark,
@@ -119,7 +120,7 @@ def run_benchmark(
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
     except (TypeError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(one_line(error)) from error
     with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
         outcome = run_grid(
             cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence

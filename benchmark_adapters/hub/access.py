@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -81,8 +82,27 @@ def repository_source(source: str | os.PathLike[str]) -> HubSource:
     text = os.fspath(source)
     name, at, revision = text.partition("@")
     if isinstance(source, Path) or not REPOSITORY.fullmatch(name) or (at and not revision):
-        raise ValueError(f"{text!r} is neither here nor a repository org/name[@revision]")
+        raise ValueError(
+            f"no such file or folder: {text!r} is neither here nor a repository "
+            f"org/name[@revision]{_similar_here(text)}"
+        )
     return HubSource(name, revision or None)
+
+
+def not_here(name: str) -> str:
+    """The end of a message on a repository that can't be had: it may have been meant as a path."""
+    return f"; nor is there a file or folder {name!r} here{_similar_here(name)}"
+
+
+def _similar_here(text: str) -> str:
+    """What the user may have meant to type, if something here has nearly that name."""
+    path = Path(os.path.expanduser(text))
+    try:
+        there = [found.name for found in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    near = get_close_matches(path.name, there, n=1, cutoff=0.7)
+    return f" ({path.with_name(near[0])} is)" if near and path.name else ""
 
 
 def clearly(what: str, work: Callable[[], _T], *, token: Token = None, once: bool = False) -> _T:
@@ -93,7 +113,7 @@ def clearly(what: str, work: Callable[[], _T], *, token: Token = None, once: boo
     done twice where only the answer was lost. Errors of the disk (it is full, say), and
     ValueErrors that `work` raises itself, come out as they are.
     """
-    _check_token(token)
+    _check_token(what, token)
     waits = iter(() if once else WAITS)
     while True:
         try:
@@ -108,10 +128,21 @@ def clearly(what: str, work: Callable[[], _T], *, token: Token = None, once: boo
         time.sleep(wait)
 
 
-def _check_token(token: Token) -> None:
+def _check_token(what: str, token: Token) -> None:
     """Before the client puts it in a header, whose refusal would quote it."""
     if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
         raise ValueError("the token holds characters that no token has (a line end, say)")
+    if token in (None, True):
+        from huggingface_hub import constants, get_token
+
+        try:
+            get_token()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise HubError(
+                f"{what}: the file that holds your token, {constants.HF_TOKEN_PATH}, can't be "
+                f"read ({reason}): remove it, or log in again (hf auth login)"
+            ) from None
 
 
 def _is_of_the_disk(error: Exception) -> bool:

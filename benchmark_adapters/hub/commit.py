@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Literal
 
 from benchmark_adapters.command_line.without_tokens import Token
-from benchmark_adapters.hub.access import HubError, HubSource, clearly
+from benchmark_adapters.hub.access import HubError, HubSource, clearly, not_here
 
 Kind = Literal["dataset", "model"]
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -41,11 +41,15 @@ def revision_info(source: HubSource, kind: Kind, token: Token, *, hashes: bool =
             token=token,
         )
     except HubError as error:
+        said = str(error)
         # What is cached is not taken instead: a branch may have moved since.
         if error.status is None and _known_commit(source, kind):
-            hint = "HF_HUB_OFFLINE=1 takes what the cache holds"
-            raise HubError(f"{error}; {hint}") from error.__cause__
-        raise
+            said += "; HF_HUB_OFFLINE=1 takes what the cache holds"
+        elif error.status in (None, 401, 404):
+            said += not_here(source.repository)
+        made = HubError(said)
+        made.status = error.status
+        raise made from error.__cause__
     if not COMMIT.fullmatch(str(info.sha)):
         raise HubError(f"{source}: the Hub names no commit, but {info.sha!r}")
     _check_names(source, (file.rfilename for file in info.siblings or ()))
@@ -59,7 +63,7 @@ def cached_commit(source: HubSource, kind: Kind) -> str:
     if commit is None:
         raise HubError(
             f"HF_HUB_OFFLINE is set, and {source.repository}@{source.revision or 'main'} is not "
-            f"in the cache: load it once without HF_HUB_OFFLINE"
+            f"in the cache: load it once without HF_HUB_OFFLINE{not_here(source.repository)}"
         )
     return commit
 

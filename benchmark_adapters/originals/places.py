@@ -57,7 +57,7 @@ class LocalFiles:
 
 def opened(source: str | os.PathLike[str], revision: str | None, token: Token) -> tuple[Files, str]:
     """The files of a source, and its name without the revision; a local one comes first."""
-    path, text = Path(source).expanduser(), os.fspath(source)
+    path, text = Path(os.path.expanduser(source)), os.fspath(source)
     if text and path.exists():
         if revision is not None:
             raise ValueError(f"{text} is a folder or file here: it has no revision {revision!r}")

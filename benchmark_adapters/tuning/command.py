@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
+from benchmark_adapters.command_line.one_line_errors import one_line
 from benchmark_adapters.grid.benchmark_options import (
     benchmark_options,
     made_benchmark,
@@ -122,7 +123,7 @@ def tune(
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
     except (TypeError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(one_line(error)) from error
     runs = TrialRuns(benchmark, found, accelerator, tuning, cells)
     with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
         outcome = run_grid(

@@ -3,10 +3,11 @@
 import errno
 import pickle
 import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from benchmark_adapters.hub.access import (
     parse_source,
     repository_source,
 )
+from benchmark_adapters.images.base_data import load_base
+from benchmark_adapters.originals.load import load_original
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,46 @@ def test_what_is_neither_here_nor_a_repository_is_refused(source, tmp_path, monk
     for parse in (parse_source, repository_source):
         with pytest.raises(ValueError, match="neither here nor a repository org/name"):
             parse(source)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("./orginal", "original"), ("photos/trian/x", None), ("orig.pth", "origs.pth")],
+)
+def test_a_mistyped_path_is_not_asked_of_the_hub(typed, meant, hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("original", "photos", "origs.pth"):
+        (tmp_path / name).mkdir()
+    for ask in (load_original, partial(load_base, split="train")):
+        with pytest.raises(ValueError, match=f"no such file or folder: '{typed}' is") as caught:
+            ask(typed)
+        assert meant is None or str(caught.value).endswith(f" ({meant} is)")
+    assert not hub.requests
+
+
+def test_what_may_be_a_path_or_a_repository_is_said_to_be_neither(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "train").mkdir(parents=True)
+    here = "nor is there a file or folder 'photos/trian' here (photos/train is)"
+    for ask in (load_original, partial(load_base, split="train")):
+        with pytest.raises(ValueError, match="there is no such repository") as caught:
+            ask("photos/trian")
+        assert str(caught.value).endswith(here)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(ValueError, match="HF_HUB_OFFLINE is set") as caught:
+            ask("photos/trian")
+        assert str(caught.value).endswith(here)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    hub.seed_repo("org/net", "model", {"a": b"b"})
+    hub.fail(r"GET /api/models/org/net", times=None, status=403)
+    with pytest.raises(ValueError, match="HTTP 403") as caught:
+        load_original("org/net")
+    assert "file or folder" not in str(caught.value)
+
+
+def test_a_home_of_nobody_is_no_folder():
+    with pytest.raises(ValueError, match="no such file or folder: '~nobody-here/net' is"):
+        parse_source("~nobody-here/net")
 
 
 @pytest.mark.parametrize("revision", ["", "..", "../../x", "a//b", "/etc", "a b", "v1@v2", "a\n"])
