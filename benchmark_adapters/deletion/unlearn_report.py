@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def say_notes(request: DeletionRequest) -> None:
-    """Say how the data were read, where that is not what everyone would expect."""
-    for note in request.data.notes:
+    """Say how original and data were read, where that is not what everyone would expect."""
+    for note in (*request.original.notes, *request.data.notes):
         click.echo(f"note: {note}", err=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,13 @@ from benchmark_adapters.originals.places import (
     optional,
     weights_file,
 )
-from benchmark_adapters.originals.weight_files import Weights, load_weights, read_weights, rounded
+from benchmark_adapters.originals.weight_files import (
+    Weights,
+    first_few,
+    load_weights,
+    read_weights,
+    rounded,
+)
 from benchmark_adapters.originals.wrappings import without_wrappings
 from suli_plugin.randomness import seeded
 
@@ -43,7 +49,7 @@ class LoadedOriginal:
     commit: 40 hexadecimal digits, None for a folder or file. weights_file: its name. sha256: of
     that file. licence_text, processor_text: the licence and the image processor of transformers
     beside the weights, to be handed on with them.
-    rounded: how many of its tensors have double precision, of which float32 keeps only a part.
+    notes: how the weights were read, where that is not what everyone would expect.
     """
 
     model: nn.Module
@@ -54,7 +60,7 @@ class LoadedOriginal:
     sha256: str
     licence_text: str | None = None
     processor_text: str | None = None
-    rounded: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def fresh_model(self) -> Callable[[], nn.Module]:
@@ -117,8 +123,9 @@ def _loaded(files: Files, source: str, given: Facts, sha256: str | None) -> Load
     name = weights_file(files)
     weights = read_weights(files.read(name), name, sha256=_checked_hash(sha256))
     native = is_transformers(document) and "architecture" not in said
+    notes: tuple[str, ...] = ()
     if not native and FORMAT not in document:
-        facts, weights = without_wrappings(facts, weights)
+        facts, weights, notes = without_wrappings(facts, weights)
     facts = completed(facts, weights)
     facts.setdefault("license", licence(files))
     config = _config(facts)
@@ -134,7 +141,7 @@ def _loaded(files: Files, source: str, given: Facts, sha256: str | None) -> Load
         sha256=weights.sha256,
         licence_text=licence_text(files),
         processor_text=None if processor is None else processor.decode(errors="replace"),
-        rounded=len(rounded(weights, model)),
+        notes=(*notes, *_precision(weights, model)),
     )
 
 
@@ -188,6 +195,15 @@ def _model(config: CheckpointConfig, weights: Weights, native: bool) -> nn.Modul
         else:
             load_weights(model, weights, f"{config.architecture} with {config.num_classes} classes")
     return model.eval()
+
+
+def _precision(weights: Weights, model: nn.Module) -> Iterator[str]:
+    nearly = rounded(weights, model)
+    if nearly:
+        yield (
+            f"{first_few(nearly)} of the original: double precision, which float32 keeps only "
+            f"nearly"
+        )
 
 
 def _checked_hash(sha256: str | None) -> str | None:

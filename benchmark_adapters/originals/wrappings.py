@@ -35,10 +35,11 @@ class Reading:
     normalisation: Normalisation | None = None
 
 
-def without_wrappings(facts: Facts, weights: Weights) -> tuple[Facts, Weights]:
-    """The weights of the network alone, and the facts with the statistics of a layer before it.
+def without_wrappings(facts: Facts, weights: Weights) -> tuple[Facts, Weights, tuple[str, ...]]:
+    """The facts with the statistics of a layer before the network, and the network's own weights.
 
-    A network that normalises by itself gets pixels as they are. Raises ValueError if something
+    Last, what to say of that layer. A network that normalises by itself gets pixels as they are.
+    Raises ValueError if something
     else is said of the normalisation than what the layer does.
     """
     read = _as_described(facts, weights.state)
@@ -46,10 +47,13 @@ def without_wrappings(facts: Facts, weights: Weights) -> tuple[Facts, Weights]:
     if inside is None and (own := _normalisation(read.state)) is not None:
         count = len(own.mean)
         facts = {"mean": (0.0,) * count, "std": (1.0,) * count, **facts}
+    notes: tuple[str, ...] = ()
     if inside is not None:
         _check_said(facts, inside)
         facts = {**facts, "mean": inside.mean, "std": inside.std}
-    return facts, replace(weights, state=read.state)
+        taken = f"mean {inside.mean} and std {inside.std}"
+        notes = (f"{taken} are those of the original's layer {' and '.join(inside.names)}",)
+    return facts, replace(weights, state=read.state), notes
 
 
 def readings(state: State) -> Iterator[Reading]:

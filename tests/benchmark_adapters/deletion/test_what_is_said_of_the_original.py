@@ -56,3 +56,19 @@ def test_architecture_and_number_of_classes_reach_the_loader_and_the_receipt(gra
     assert [line.split()[:2] for line in verified.splitlines() if "original" in line] == [
         ["matches", "original:"], ["matches", "metrics"],
     ]  # fmt: skip
+
+
+def test_what_is_found_around_the_weights_is_used_and_said(gray, tmp_path):
+    state = {f"1.{key}": value for key, value in torch.load(gray / "net.pt").items()}
+    state["1.0.weight"] = state["1.0.weight"].double() + 1e-12
+    state |= {"0.mean": torch.tensor([0.3]), "0.std": torch.tensor([0.37])}
+    torch.save({"epoch": 30, "model": state}, tmp_path / "best.pth.tar")
+    asked = ("unlearn", "--model", tmp_path / "best.pth.tar", "--dataset", gray / "photos")
+    how = ("--forget-class", "digit 3", "--method", "suli", "--output", tmp_path / "out")
+    done = suli(*asked, *how, "--architecture", "digits_convnet", "--num-classes", 10)
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert notes[:2] == [
+        "note: mean (0.3,) and std (0.37,) are those of the original's layer 0.mean and 0.std",
+        "note: 0.weight of the original: double precision, which float32 keeps only nearly",
+    ]
+    assert read_receipt(tmp_path / "out")["original_metrics"]["forget_accuracy"] > 0.9
