@@ -49,13 +49,16 @@ def check_belonging(
     *,
     original: str,
     outputs: Sequence[str] | Sequence[int],
+    forgotten_before: Sequence[int] = (),
 ) -> None:
     """Raise Failure where the original's answers to the data look like guessing.
 
     predictions: the original's, of `forget` and of whichever other sets there are, by their
     names. forget_classes: the forgotten ones, none if instance-wise. original: its name.
-    outputs: what messages call each output. A forget set that is hardly known is no reason while
-    another set shows that the two belong together, unless the order of the classes explains it.
+    outputs: what messages call each output. forgotten_before: classes that the original was made
+    to forget, which it need not know, should they be forgotten once more. A forget set that is
+    hardly known is no reason while another set shows that the two belong together, unless the
+    order of the classes explains it.
     """
     known = _Known(original, outputs)
     kept = {
@@ -66,7 +69,10 @@ def check_belonging(
     kept = {name: found for name, found in kept.items() if len(found.labels)}
     for name, found in kept.items():
         known.refuse_chance(name, found)
+    once_more = set(forget_classes) & set(forgotten_before)
     for forgotten in _by_class(predictions["forget"], forget_classes):
+        if int(forgotten.labels[0]) in once_more:
+            continue
         if not kept:
             known.refuse_chance("forget", forgotten, alone=True)
         for found in kept.values():

@@ -21,7 +21,7 @@ def round_progress(*, shown: bool) -> Iterator[Progress]:
     """What to tell each round to, on the process where it is shown."""
     if not shown:
         yield lambda entry: None
-    elif sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty():
         with _bar() as progress:
             yield progress
     else:

@@ -47,8 +47,9 @@ def said(answers, labels):
 KEPT = [label for label in range(10) if label != 3 for _ in range(20)]
 
 
-def check(forget, classes=(3,), **others):
-    check_belonging({"forget": forget, **others}, classes, original="net", outputs=NAMES)
+def check(forget, classes=(3,), forgotten_before=(), **others):
+    check_belonging({"forget": forget, **others}, classes, original="net", outputs=NAMES,
+                    forgotten_before=forgotten_before)  # fmt: skip
 
 
 def test_a_class_that_is_hardly_known_is_no_reason_where_the_rest_is_known():
@@ -79,6 +80,14 @@ def test_a_split_that_is_answered_by_chance_is_named_though_the_forget_set_is_kn
     constant = said([3] * len(KEPT), KEPT)
     with pytest.raises(Failure, match="has 0 of 180 images of the reference set right"):
         check(said([3] * 30, [3] * 30), reference=constant)
+
+
+def test_a_class_that_was_forgotten_before_need_not_be_known():
+    both = said([8] * 30 + [8] * 30, [3] * 30 + [5] * 30)
+    check(said([8] * 30, [3] * 30), forgotten_before=(3,))
+    check(both, classes=(3, 5), forgotten_before=(3, 5))
+    with pytest.raises(Failure, match="do not seem to belong together"):
+        check(both, classes=(3, 5), forgotten_before=(3,))
 
 
 def test_an_offset_is_said():
