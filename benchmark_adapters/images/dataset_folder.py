@@ -16,6 +16,8 @@ from benchmark_adapters.images.folder_layout import (
     image_layout,
     is_hidden,
     is_image,
+    no_images,
+    visible_files,
 )
 from benchmark_adapters.images.image_folder import image_dataset, union_of_classes
 from benchmark_adapters.images.library_cache import cache_of, plainly_named
@@ -99,12 +101,22 @@ def _from_files(folder: Path, config: str | None, split: str) -> LoadedSplit:
     _known(split, files)
     used = builder.config.name if described else None
     if module == "imagefolder":
+        _check_no_archives(f for of in files.values() for f in of)
         found = {name: [_linked(Path(f), plain, folder) for f in of] for name, of in files.items()}
-        layout = Layout(readme_layout(folder, found, builder.config.name))
+        splits = readme_layout(folder, found, builder.config.name)
+        layout = Layout(splits, no_images(visible_files(folder)))
         return _from_images(layout, split, used)
     builder.download_and_prepare()
     whole = builder.as_dataset()
     return LoadedSplit(whole[split], used, tuple(files), lambda: whole)
+
+
+def _check_no_archives(files: Iterable[str]) -> None:
+    for file in files:
+        if file.endswith(".zip"):
+            raise ValueError(
+                f"{Path(file).name} is an archive: unpack it, images are read as files"
+            )
 
 
 def _linked(path: Path, plain: Path, folder: Path) -> Path:

@@ -62,8 +62,7 @@ def image_layout(folder: Path, wanted: str) -> Layout | None:
     if not images:
         return None
     metadata = [path for path in files if Path(path).name in METADATA_FILES]
-    known = {*images, *metadata, *README_FILES}
-    left_out = tuple(path for path in files if path not in known)
+    left_out = no_images(files)
     tops = _splits(images, metadata, wanted)
     if tops is None:
         _check_depths(images, metadata)
@@ -82,6 +81,12 @@ def visible_files(folder: Path) -> list[str]:
 def is_image(path: str) -> bool:
     """Whether a file's name is that of an image."""
     return os.path.splitext(path)[1].lower() in _suffixes()
+
+
+def no_images(files: Iterable[str]) -> tuple[str, ...]:
+    """Those of the files that are neither images nor say anything about them."""
+    known = (*METADATA_FILES, *README_FILES)
+    return tuple(path for path in files if not is_image(path) and Path(path).name not in known)
 
 
 def is_hidden(path: Path) -> bool:

@@ -1,5 +1,7 @@
 """Folders of images as people have them: nested, with metadata, with other files among them."""
 
+import shutil
+
 import pytest
 from small_images import encoded, pixels_of
 
@@ -39,9 +41,18 @@ def test_split_folders_that_a_readme_names_hold_class_folders(tmp_path):
         "---\nconfigs:\n- config_name: default\n  data_files:\n"
         "  - split: train\n    path: a/**\n  - split: test\n    path: b/**\n---\n"
     )
+    (folder / "a" / "LICENSE").write_text("free")
     base = load_base(folder, split="train")
     assert base.class_names == ("3", "5") and base.ids == ["3/2014/x.png", "5/y.png"]
     assert load_base(folder, split="test").labels.tolist() == [1]
+    assert base.notes == ("left out: 1 file that can't be read as images (a/LICENSE)",)
+
+
+def test_images_in_archives_alone_must_be_unpacked(tmp_path):
+    folder = photos(tmp_path / "photos", "cat/a.png", "dog/b.png")
+    shutil.make_archive(str(tmp_path / "d" / "train"), "zip", folder)
+    with pytest.raises(ValueError, match=r"train\.zip is an archive: unpack it"):
+        load_base(tmp_path / "d", split="train")
 
 
 def test_a_readme_with_configs_and_no_files_leaves_the_split_folders(tmp_path):
