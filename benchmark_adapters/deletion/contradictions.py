@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark_adapters.deletion.judgement import judgement_of
 from benchmark_adapters.deletion.request import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.records.run_record import cell_of_record
 
@@ -55,7 +56,10 @@ def _of_sets(receipt: Receipt) -> Iterator[str]:
         yield "the sizes of its sets are not those in its record"
     if data["stored_split"] is not None:
         return
-    asked = {"forget", *(name for name in ("retain", "reference", "test") if options[name])}
+    asked = {"forget", *(name for name in sets if "forgotten_before" in name)}
+    if asked - {"forget"} and not receipt["forgotten_before"]:
+        yield "it has sets of what was forgotten earlier, and names none"
+    asked |= {*(name for name in ("retain", "reference", "test") if options[name])}
     for name in sorted(asked - sets.keys()):
         yield f"its options name a {name} set, of which it has no hash"
     for name in sorted(sets.keys() - asked):
@@ -92,5 +96,7 @@ def _of_run(receipt: Receipt) -> Iterator[str]:
         yield "original and unlearned model were not measured by the same metrics"
     if record["seconds"]["update"] > record["seconds"]["total"]:
         yield "its updates took longer than all of it"
+    if receipt["judgement"] != judgement_of(receipt):
+        yield "its judgement is not the one that its metrics give"
     if record["versions"]["suli-plugin"] != receipt["versions"]["suli-plugin"]:
         yield "the version of suli-plugin stands in two places, which differ"

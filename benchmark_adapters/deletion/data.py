@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark_adapters.deletion.class_order import OrderedData, said_of_order
 from benchmark_adapters.deletion.copies import copies_in_splits
+from benchmark_adapters.deletion.earlier_sets import set_apart
+from benchmark_adapters.deletion.forgotten_before import NOTHING, ForgottenBefore
 from benchmark_adapters.deletion.needed_images import conversion, needed_images
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import Place, SetName, find_places
@@ -30,7 +32,8 @@ class DeletionData:
     split's, with labels in the original's order. forget_classes: outputs of the original, empty
     for instance-wise. copies: exact copies of forgotten images in all splits that were read, None
     if not looked for in all. split: the stored split used. notes: lines on how the data were
-    read, for a person.
+    read, for a person. before: what the original was made to forget earlier; it is in sets of its
+    own.
     """
 
     places: Mapping[SetName, Place]
@@ -40,6 +43,7 @@ class DeletionData:
     copies: tuple[Duplicate, ...] | None
     split: Split | None = None
     notes: tuple[str, ...] = ()
+    before: ForgottenBefore = NOTHING
 
     @property
     def base(self) -> BaseData:
@@ -74,8 +78,12 @@ class DeletionData:
     @property
     def class_names(self) -> list[str]:
         """The names of the forgotten classes; their numbers where they have no name."""
+        return [self.name_of(label) for label in self.forget_classes]
+
+    def name_of(self, label: int) -> str:
+        """The name of a class; its number where it has none."""
         names = self.base.class_names
-        return [names[label] if names else str(label) for label in self.forget_classes]
+        return names[label] if names else str(label)
 
 
 def load_deletion_data(
@@ -84,16 +92,17 @@ def load_deletion_data(
     mean: Sequence[float],
     std: Sequence[float],
     classes: Sequence[str] | None = None,
+    before: ForgottenBefore = NOTHING,
     accelerator: Accelerator | None = None,
 ) -> DeletionData:
     """Find what the options name, decode it once for the original, and hash it.
 
-    mean, std: the original's; images are made gray or colour as the mean has channels. classes:
-    the original's by output, in whose order the labels are put (see `class_order.ordered`). No
-    image is decoded for a set but its own. Raises as `find_places` does, and ValueError for an
-    image of a set that can't be decoded.
+    mean, std, before: the original's; images are made gray or colour as the mean has channels.
+    classes: the original's by output, in whose order the labels are put (see
+    `class_order.ordered`). No image is decoded for a set but its own. Raises as `find_places`
+    does, and ValueError for an image of a set that can't be decoded.
     """
-    places = find_places(options, classes, accelerator)
+    places = set_apart(find_places(options, classes, accelerator), before)
     readers = needed_images(places, options.image_size, mean, accelerator)
     notes = [note for reader in readers.values() for note in reader.base.notes]
     notes += [line for reader in readers.values() for line in said_of_order(reader.base)]
@@ -120,4 +129,5 @@ def load_deletion_data(
         copies,
         places.split,
         tuple(dict.fromkeys(notes)),
+        before,
     )

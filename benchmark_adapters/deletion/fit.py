@@ -26,6 +26,7 @@ def check_method(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None
 
 def check_data(original: LoadedOriginal, data: DeletionData) -> None:
     """Raise ValueError if images, labels or classes are not those that the original takes."""
+    _check_forgotten_before(original, data)
     _check_images(original, data)
     _check_labels(original, data)
     _check_classes(original, data)
@@ -48,6 +49,14 @@ def _check_resources(unlearner: Unlearner, scope: Scope, data: DeletionData) -> 
         if name in unlearner.resources(scope) and not there:
             remedy = _REMEDIES.get(name, "which this command can't give; choose another method")
             raise ValueError(f"{unlearner.name} needs {name!r} for {scope} unlearning: {remedy}")
+
+
+def _check_forgotten_before(original: LoadedOriginal, data: DeletionData) -> None:
+    if original.config.unlearning is not None and not data.before.requests:
+        raise ValueError(
+            f"{original.source} was made to forget something before: pass "
+            f"before=forgotten_before(original) to load_deletion_data"
+        )
 
 
 def _check_images(original: LoadedOriginal, data: DeletionData) -> None:

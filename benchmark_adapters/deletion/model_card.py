@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark_adapters.deletion.judgement import came_back, outcome
+from benchmark_adapters.deletion.measures import worst_kept
+
 _LOAD = """```python
 from benchmark_adapters.originals import load_original
 
 model = load_original("{place}").model
 ```"""
+_MADE = "was made to"
 _ALWAYS = (
     "This is approximate unlearning. Nothing here proves that the model equals one that was "
     "trained without the forgotten samples.",
@@ -26,11 +30,12 @@ def card(facts: Mapping[str, Any], place: str) -> str:
     named = f"`{_plain(original['source'])}`"
     sections = [
         f"---\n{_metadata(facts)}\n---",
-        f"# {named} without {_what(forgotten)}",
-        f"{named}{_at(original)} was made to forget {forgotten['count']} training samples of "
+        f"# {_title(named, facts)}",
+        f"{named}{_at(original)} {_made(facts)} forget {forgotten['count']} training samples of "
         f"`{_plain(facts['dataset']['source'])}`{_at(facts['dataset'])} with "
-        f"`{record['method']}`, {_read(facts)}.",
-        f"## Forgotten\n\n{_forgotten(forgotten)}",
+        f"`{record['method']}`, {_read(facts)}. The outcome is {outcome(facts)}.",
+        f"## {'Forgotten' if _made(facts) == _MADE else 'To be forgotten'}\n\n"
+        f"{_forgotten(forgotten)}{_earlier(facts)}",
         f"## Method\n\n{_method(record)}",
         f"## Measured\n\n{_metrics(facts)}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
@@ -49,6 +54,7 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
         found.insert(0, "Nothing was changed: every weight is the original's, bit for bit.")
     if record.get("control"):
         found.insert(0, f"`{record['method']}` is a control: it forgets nothing honestly.")
+    found += _harm(facts)
     if forgotten["copies"] is None:
         found.append("It was not looked for exact copies of forgotten images in all other data.")
     elif forgotten["copies"]:
@@ -88,6 +94,57 @@ def _forgotten(forgotten: Mapping[str, Any]) -> str:
     else:
         kind = f"{forgotten['count']} samples by id; `unlearning.json` lists them."
     return f"{kind} SHA-256 over their ids, labels and pixels: `{forgotten['sha256']}`."
+
+
+def _title(named: str, facts: Mapping[str, Any]) -> str:
+    """A model is without something only where that was judged so."""
+    record, what = facts["record"], _what(facts["forget_set"])
+    verdict, rate = facts["judgement"]["verdict"], record["metrics"]["forget_accuracy"]
+    if verdict == "forgotten":
+        return f"{named} without {what}"
+    if verdict in ("control", "not judged"):
+        return f"{named} after `{record['method']}` on {what}"
+    back = came_back(facts["original_metrics"], record["metrics"])
+    again = ", and again what was forgotten earlier" if back else ""
+    return f"{named} that still recognises {rate:.4f} of {what}{again}"
+
+
+def _made(facts: Mapping[str, Any]) -> str:
+    return _MADE if facts["judgement"]["verdict"] == "forgotten" else "was to"
+
+
+def _earlier(facts: Mapping[str, Any]) -> str:
+    """What earlier requests forgot, so that the card names everything forgotten so far."""
+    lines = []
+    for request in facts["forgotten_before"]:
+        names = ", ".join(f"`{_plain(name)}`" for name in request["class_names"])
+        what = f"every training sample of {names}: " * bool(names) + f"{request['count']}"
+        lines.append(f"- {what}{' samples by id' * (not names)}, with `{request['method']}`")
+    told = "Forgotten by earlier requests, and kept out of retain, reference and test data here:"
+    return f"\n\n{told}\n\n" + "\n".join(lines) if lines else ""
+
+
+def _harm(facts: Mapping[str, Any]) -> list[str]:
+    """What came back, what may be among the kept samples, and the kept class that fell most."""
+    before, after = facts["original_metrics"], facts["record"]["metrics"]
+    found = [
+        f"What was forgotten earlier came back: {name.replace('_', ' ')} rose from "
+        f"{before[name]:.4f} to {value:.4f}."
+        for name, value in came_back(before, after).items()
+    ]
+    untold = sum(each["count"] for each in facts["forgotten_before"] if each["ids"] is None)
+    if untold:
+        found.append(
+            f"{untold} samples were forgotten earlier by ids that can't be told any more; they "
+            f"may be among what was kept."
+        )
+    worst = worst_kept(facts)
+    if worst is not None and worst.fall > 0:
+        found.append(
+            f"Of the kept classes `{_plain(worst.name)}` fell the furthest: {worst.original:.4f} "
+            f"to {worst.unlearned:.4f} on {worst.count} images of the {worst.set} set."
+        )
+    return found
 
 
 def _read(facts: Mapping[str, Any]) -> str:

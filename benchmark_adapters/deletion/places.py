@@ -29,7 +29,16 @@ from suli_plugin.failure import Gone
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-SetName = Literal["forget", "retain", "reference", "test"]
+SetName = Literal[
+    "forget",
+    "retain",
+    "reference",
+    "test",
+    # What earlier requests made the original forget: classes, their unseen images, samples by id.
+    "forgotten_before",
+    "test_forgotten_before",
+    "ids_forgotten_before",
+]
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,10 @@ class Place:
     def ids(self) -> list[str]:
         """The ids of the samples, in the order of the rows."""
         return [self.base.ids[row] for row in self.rows.tolist()]
+
+    def where(self, mask: Tensor) -> Place:
+        """The samples of this place where the mask, bool (N,), is true."""
+        return Place(self.base, self.rows[mask])
 
     def contents(self) -> dict[str, str]:
         """SHA-256 of each encoded image by its id, where ids are rows and may come to mean others.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from benchmark_adapters.deletion.judgement import accepted, outcome
 from benchmark_adapters.deletion.receipt import RECEIPT, check_receipt, file_hashes, read_receipt
 from benchmark_adapters.hub.access import REPOSITORY, HubError
 from benchmark_adapters.hub.push import broken_uploads, pushed
@@ -73,6 +74,11 @@ def checked_checkpoint(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder / RECEIPT}: {error}; not published") from error
     wanted = {**receipt["files"], WEIGHTS: receipt["result"]["sha256"]}
     found = file_hashes(folder, besides=(RECEIPT,))
+    if not accepted(receipt):
+        raise ValueError(
+            f"{folder} is {outcome(receipt)}; not published (unlearn again, and accept such an "
+            f"outcome with --at-most)"
+        )
     differing = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
     if differing:
         raise ValueError(

@@ -8,6 +8,9 @@ forget_set       count, sha256, and the classes or the ids; where those are rows
 result           sha256 of the file of weights, state_hash
 files            sha256 of every other file of the checkpoint
 original_metrics the original's, on the same data as the record's `metrics`
+forgotten_before what earlier requests made the original forget, the oldest first
+kept_classes     the accuracy on each class that was kept, before and after
+judgement        what was accepted, and whether the outcome is that (`judgement`)
 not_measured     what was not measured, and why
 record           the run's record, as a benchmark's (`record.KEYS`)
 versions         of the libraries that read and write data
@@ -27,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.deletion.contradictions import contradictions
+from benchmark_adapters.deletion.judgement import judgement_of
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt_fields import DATA_LIBRARIES, FORMAT, check_fields
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
@@ -50,7 +54,7 @@ def facts_of(
     weights_sha256: str,
 ) -> dict[str, Any]:
     """All of a receipt but the hashes of the other files. given: said about the original."""
-    return {
+    facts = {
         "format": FORMAT,
         "original": _original(request, outcome, given),
         "dataset": _dataset(request, options),
@@ -61,11 +65,15 @@ def facts_of(
             "state_hash": outcome.record["unlearned_hash"],
         },
         "original_metrics": outcome.original_metrics,
+        "forgotten_before": request.data.before.as_list(),
+        "kept_classes": [vars(each) for each in outcome.kept],
+        "judgement": {"at_most": request.at_most},
         "not_measured": request.not_measured,
         "reads": list(request.reads),
         "record": _record(request, outcome, command),
         "versions": {name: version(name) for name in DATA_LIBRARIES},
     }
+    return facts | {"judgement": judgement_of(facts)}
 
 
 def write_receipt(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from accelerate import Accelerator
 
 from benchmark_adapters.deletion.data import DeletionData, load_deletion_data
+from benchmark_adapters.deletion.forgotten_before import ForgottenBefore
+from benchmark_adapters.deletion.measures import answers_of, metrics_of
 from benchmark_adapters.deletion.receipt import (
     RECEIPT,
     check_receipt,
@@ -18,7 +20,6 @@ from benchmark_adapters.deletion.receipt import (
     read_receipt,
 )
 from benchmark_adapters.images.sample_names import OtherContent
-from benchmark_adapters.metrics.scoring import not_measurable, score
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.originals.load import LoadedOriginal, load_original
 from benchmark_adapters.records.provenance import state_hash
@@ -140,6 +141,7 @@ def _data(
             mean=config.mean,
             std=config.std,
             classes=config.classes,
+            before=ForgottenBefore.from_list(receipt["forgotten_before"]),
             accelerator=accelerator,
         )
     except Gone as error:
@@ -170,14 +172,8 @@ def _metrics(
         missing = "the model" if loaded is None else "the data"
         return _unknown(what, f"{missing} could not be had, or differ")
     accelerator = accelerator or Accelerator()
-    attack = "membership inference" not in not_measurable(data)
-    found = score(
-        loaded.model.to(accelerator.device),
-        data,
-        accelerator,
-        seed=receipt["record"].get("seed", 0),
-        attack=attack,
-    )
+    answers = answers_of(loaded.model, data, accelerator)
+    found = metrics_of(answers, data, seed=receipt["record"]["seed"])
     return compared(what, claimed, found)
 
 

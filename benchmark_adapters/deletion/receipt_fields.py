@@ -11,9 +11,12 @@ again from original and data and compares.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
+from benchmark_adapters.deletion.judgement import UNSEEN, VERDICTS
+from benchmark_adapters.deletion.measures import KeptClass
 from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.deletion.places import SetName
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.records.json_fields import (
     COMMIT,
@@ -45,7 +48,7 @@ from suli_plugin.unlearner import RESOURCES, SCOPES
 FORMAT = "suli-receipt/2"
 # Those that read and write data, beside the record's.
 DATA_LIBRARIES = ("suli-plugin", "datasets", "huggingface-hub", "pillow", "safetensors")
-SETS = ("forget", "retain", "reference", "test")
+SETS: tuple[str, ...] = get_args(SetName)
 
 _GIVEN = an_object(
     {},
@@ -85,6 +88,20 @@ _FORGET_SET = {
     "ids": listed(TEXT),
     "contents": named(SHA256),
     "copies": or_null(listed(of_dataclass(Duplicate))),
+}
+_EARLIER = {
+    "method": TEXT,
+    "count": COUNT,
+    "sha256": SHA256,
+    "classes": listed(COUNT),
+    "class_names": listed(TEXT),
+    "ids": or_null(listed(TEXT)),
+}
+_JUDGEMENT = {
+    "at_most": NUMBER,
+    "unseen": or_null(NUMBER),
+    "unseen_set": or_null(one_of(*UNSEEN)),
+    "verdict": one_of(*VERDICTS),
 }
 _RESULT = {"weights_file": one_of(WEIGHTS), "sha256": SHA256, "state_hash": SHA256}
 _RECORD = {
@@ -141,6 +158,9 @@ _RECEIPT = {
     "result": an_object(_RESULT),
     "files": named(SHA256),
     "original_metrics": named(NUMBER),
+    "forgotten_before": listed(an_object(_EARLIER)),
+    "kept_classes": listed(of_dataclass(KeptClass)),
+    "judgement": an_object(_JUDGEMENT),
     "not_measured": named(TEXT),
     "reads": listed(one_of(*RESOURCES)),
     "record": an_object(_RECORD),

@@ -13,12 +13,19 @@ from accelerate import Accelerator
 from benchmark_adapters.deletion.belonging import check_belonging
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.deletion.fit import check_data, check_method
-from benchmark_adapters.metrics.scoring import Predicted, not_measurable, predict, scores_of
+from benchmark_adapters.deletion.judgement import AT_MOST
+from benchmark_adapters.deletion.measures import (
+    Answers,
+    KeptClass,
+    answers_of,
+    kept_classes,
+    metrics_of,
+    not_measured,
+)
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
-from suli_plugin.evaluation import evaluate
 from suli_plugin.failure import Failure
 from suli_plugin.plugins import Origin, Registry
 from suli_plugin.runner import Unlearned, run
@@ -30,7 +37,10 @@ BENCHMARK = "deletion_request"
 
 @dataclass(frozen=True)
 class DeletionRequest:
-    """What is to be forgotten, from which original, by which method (`label`), with which seed."""
+    """What is to be forgotten, from which original, by which method (`label`), with which seed.
+
+    at_most: the outcome that is accepted, see `judgement`.
+    """
 
     original: LoadedOriginal
     data: DeletionData
@@ -38,6 +48,7 @@ class DeletionRequest:
     label: str
     origin: Origin
     seed: int = 0
+    at_most: float = AT_MOST
 
     @property
     def scope(self) -> Scope:
@@ -66,7 +77,7 @@ class DeletionRequest:
     @cached_property
     def not_measured(self) -> dict[str, str]:
         """What the data leave unmeasured, each with the reason."""
-        return not_measurable(self.data)
+        return not_measured(self.data)
 
     @property
     def announcement(self) -> str:
@@ -74,7 +85,11 @@ class DeletionRequest:
         read = ", ".join(self.reads) or "no data"
         alone = "reading the forget data alone" if self.reads == ("forget",) else f"reading {read}"
         control = " (a control, which forgets nothing honestly)" if self.unlearner.control else ""
-        sets = ", ".join(name for name in self.data.images if name != "reference")
+        sets = ", ".join(
+            name.replace("_", " ")
+            for name in self.data.images
+            if name != "reference" or self.scope == "instance-wise"
+        )
         missing = "; ".join(f"{what} ({why})" for what, why in self.not_measured.items())
         return (
             f"forgetting {self.forgotten}, of {self.data.base.source} with {self.label}{control}, "
@@ -101,10 +116,11 @@ class DeletionRequest:
             reference=data.reference,
             fresh_model=original.fresh_model,
             forget_classes=data.forget_classes,
+            forgotten_before=data.before.classes,
         )
         original_hash = state_hash(original.model)
         known = self._known_before(accelerator)
-        before = self._scores(known)
+        before = metrics_of(known, data, seed=self.seed)
         unlearned = run(
             self.unlearner,
             original.model,
@@ -115,7 +131,7 @@ class DeletionRequest:
         )
         if state_hash(unlearned.model) == original_hash and not allow_unchanged:
             self._refuse_unchanged(unlearned)
-        after = self._scores(predict(unlearned.model, data, accelerator))
+        answers = answers_of(unlearned.model, data, accelerator)
         record = run_record(
             unlearned,
             self.origin,
@@ -124,7 +140,7 @@ class DeletionRequest:
             label=self.label,
             cell=self._key(original_hash, accelerator),
             measured=Measured(
-                after,
+                metrics_of(answers, data, seed=self.seed),
                 forget_set_hash=data.hashes["forget"],
                 original_hash=original_hash,
                 case=self._case(original_hash),
@@ -133,17 +149,13 @@ class DeletionRequest:
                 set_hashes={str(name): value for name, value in data.hashes.items()},
             ),
         )
-        return Fulfilled(unlearned, before, record)
+        return Fulfilled(unlearned, before, record, kept_classes(known, answers, data))
 
-    def _known_before(self, accelerator: Accelerator) -> Predicted:
+    def _known_before(self, accelerator: Accelerator) -> Answers:
         """What the original says of each set. Raises Failure if it looks like guessing."""
         original, data = self.original, self.data
-        model = original.model.to(accelerator.device)
         try:
-            found = predict(model, data, accelerator)
-            sets = {name: getattr(found, name) for name in ("forget", "retain", "test")}
-            if data.reference is not None:
-                sets["reference"] = evaluate(model, data.reference, accelerator)
+            found = answers_of(original.model, data, accelerator)
         except (RuntimeError, IndexError) as error:
             shape = tuple(data.forget[0][0].shape)
             raise ValueError(
@@ -151,10 +163,11 @@ class DeletionRequest:
                 f"{str(error).splitlines()[0]}"
             ) from error
         check_belonging(
-            {name: of for name, of in sets.items() if of is not None},
+            {name: of for name, of in found.items() if "forgotten_before" not in name},
             data.forget_classes,
             original=original.source,
             outputs=original.config.classes or range(original.config.num_classes),
+            forgotten_before=data.before.classes,
         )
         return found
 
@@ -165,11 +178,6 @@ class DeletionRequest:
                 f"as it was, and stopped because: {unlearned.stop_reason}; pass "
                 f"--allow-unchanged to write it all the same"
             )
-
-    def _scores(self, predicted: Predicted) -> dict[str, float]:
-        """The metrics of predictions on the request's data, fractions in [0, 1]."""
-        attack = "membership inference" not in self.not_measured
-        return scores_of(predicted, self.data.forget_classes, seed=self.seed, attack=attack)
 
     def _key(self, original_hash: str, accelerator: Accelerator) -> str:
         return cell_key(
@@ -204,11 +212,15 @@ def case_of(
 
 @dataclass(frozen=True)
 class Fulfilled:
-    """The outcome. original_metrics: the original's; record: of the run, not yet completed."""
+    """The outcome. original_metrics: the original's; record: of the run, not yet completed.
+
+    kept: each class that was kept, before and after.
+    """
 
     unlearned: Unlearned
     original_metrics: dict[str, float]
     record: dict[str, Any]
+    kept: list[KeptClass]
 
 
 def make_request(
@@ -219,6 +231,7 @@ def make_request(
     registry: Registry,
     *,
     seed: int = 0,
+    at_most: float = AT_MOST,
 ) -> DeletionRequest:
     """A request that can be fulfilled. settings: hyper-parameters over the label's.
 
@@ -229,4 +242,5 @@ def make_request(
     unlearner = registry.unlearner(label, scope, settings)
     check_method(unlearner, scope, data)
     check_data(original, data)
-    return DeletionRequest(original, data, unlearner, label, registry.origins[unlearner.name], seed)
+    origin = registry.origins[unlearner.name]
+    return DeletionRequest(original, data, unlearner, label, origin, seed, at_most)

@@ -9,10 +9,18 @@ import click
 
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
+from benchmark_adapters.deletion.judgement import AT_MOST
 from benchmark_adapters.deletion.progress import round_progress
 from benchmark_adapters.deletion.publish_command import create_pr, private
 from benchmark_adapters.deletion.unlearn_options import check_options, given_of, request_of
-from benchmark_adapters.deletion.unlearn_report import pushed_of, report, say_notes, warn_of_copies
+from benchmark_adapters.deletion.unlearn_report import (
+    end,
+    pushed_of,
+    report,
+    say_notes,
+    warn_of_copies,
+    warn_of_harm,
+)
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
 
@@ -57,6 +65,11 @@ def register_commands(cli: click.Group) -> None:
     "--output", type=click.Path(path_type=Path), default=Path("unlearned"), show_default=True,
     help="Folder for the unlearned checkpoint.",
 )  # fmt: skip
+@click.option(
+    "--at-most", type=click.FloatRange(0, 1), default=AT_MOST, show_default=True,
+    metavar="FRACTION",
+    help="Accepted forget accuracy; by ids, how far above that of unseen data (reference or test).",
+)  # fmt: skip
 @click.option("--push", "repository", metavar="ORG/NAME", help="Publish it in this repository.")
 @create_pr
 @private
@@ -98,8 +111,16 @@ def unlearn(**options: Any) -> None:
     suli unlearn --model original --dataset photos --forget-ids ids.txt --method suli \\
                  --reference validation --push org/name --create-pr
 
+    The outcome is judged: the last line and the model card say how far it came. If more is
+    recognised than --at-most, or a class that was forgotten earlier is recognised again, the
+    checkpoint is written, is not called one without it and not published, and the exit code is 1.
+    A control is not judged, and neither are ids without --reference or --test.
+
+    An original that an earlier request made forget something does not get it back: no target
+    teaches it, it is kept out of retain, reference and test data, and it is measured again.
+
     The summary line and progress go to standard error. Exit codes: 0 done, 1 something failed
-    and is named, 2 wrong usage.
+    and is named or the outcome is not accepted, 2 wrong usage.
     """
     with one_line_errors():
         check_options(options)
@@ -108,6 +129,8 @@ def unlearn(**options: Any) -> None:
     if accelerator.is_main_process:
         click.echo(request.announcement, err=True)
         say_notes(request)
+        if request.data.before.requests:
+            click.echo(request.data.before.announcement, err=True)
         warn_of_copies(request)
     with one_line_errors(failed=True):
         with round_progress(shown=accelerator.is_main_process) as progress:
@@ -127,5 +150,7 @@ def unlearn(**options: Any) -> None:
             place=options["repository"],
             force=options["force"],
         )
-    pushed = pushed_of(options)
+    warn_of_harm(facts)
+    pushed = pushed_of(options, facts)
     report(facts, options, pushed)
+    end(facts, options)

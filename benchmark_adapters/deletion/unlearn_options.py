@@ -43,6 +43,7 @@ def request_of(
     """The request, with original and data loaded, and what was said about the data."""
     from benchmark_adapters.command_line.main_process import main_first
     from benchmark_adapters.deletion.data import load_deletion_data
+    from benchmark_adapters.deletion.forgotten_before import forgotten_before
     from benchmark_adapters.deletion.request import make_request
     from benchmark_adapters.originals.load import load_original
     from suli_plugin.plugins import registry
@@ -50,11 +51,13 @@ def request_of(
     data_options, given = _data_options(options), given_of(options)
     with one_line_errors(failed=True):
         original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
+        before = main_first(accelerator, lambda on_main: forgotten_before(original))
     data = load_deletion_data(
         data_options,
         mean=original.config.mean,
         std=original.config.std,
         classes=original.config.classes,
+        before=before,
         accelerator=accelerator,
     )
     request = make_request(
@@ -64,6 +67,7 @@ def request_of(
         _settings(options["changes"]),
         registry(),
         seed=options["seed"],
+        at_most=options["at_most"],
     )
     return request, data_options
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
+from benchmark_adapters.deletion.judgement import accepted, came_back, outcome
 from benchmark_adapters.deletion.publish_command import print_published
 
 if TYPE_CHECKING:
     from benchmark_adapters.deletion.publish import Published
     from benchmark_adapters.deletion.request import DeletionRequest
+
+
+# A kept class that lost more accuracy than this is warned of.
+FALL = 0.1
 
 
 def say_notes(request: DeletionRequest) -> None:
@@ -34,9 +39,44 @@ def warn_of_copies(request: DeletionRequest) -> None:
         )
 
 
-def pushed_of(options: dict[str, Any]) -> Published | None:
-    """Where the checkpoint was pushed to, None if it was not to be. What fails ends the command."""
-    if options["repository"] is None:
+def warn_of_harm(facts: dict[str, Any]) -> None:
+    """Say what came back of earlier requests, and which kept class fell far."""
+    from benchmark_adapters.deletion.measures import worst_kept
+
+    before = facts["original_metrics"]
+    for name, value in came_back(before, facts["record"]["metrics"]).items():
+        told = name.removesuffix("_accuracy").replace("_", " ")
+        click.echo(
+            f"WARNING: what was forgotten earlier comes back: accuracy on {told} rose from "
+            f"{before[name]:.4f} to {value:.4f}; forget it once more, together with the rest",
+            err=True,
+        )
+    worst = worst_kept(facts)
+    if worst is not None and worst.fall > FALL:
+        click.echo(
+            f"warning: class {worst.name}, which was to be kept, fell from {worst.original:.4f} to "
+            f"{worst.unlearned:.4f} on the {worst.set} set",
+            err=True,
+        )
+
+
+def end(facts: dict[str, Any], options: dict[str, Any]) -> None:
+    """The last line: how far it came. Ends the command with exit code 1 if it is not accepted."""
+    if accepted(facts):
+        click.echo(outcome(facts), err=options["as_json"])
+        return
+    withheld = f"; not published in {options['repository']}" if options["repository"] else ""
+    raise click.ClickException(
+        f"{outcome(facts)} (--at-most); the checkpoint in {options['output']} says so{withheld}"
+    )
+
+
+def pushed_of(options: dict[str, Any], facts: dict[str, Any]) -> Published | None:
+    """Where the checkpoint was pushed to, None if it was not to be or its outcome not accepted.
+
+    What fails ends the command.
+    """
+    if options["repository"] is None or not accepted(facts):
         return None
     from benchmark_adapters.deletion.publish import publish as push
 
@@ -65,10 +105,19 @@ def report(facts: dict[str, Any], options: dict[str, Any], pushed: Published | N
             )
         )
         return
-    record, before = facts["record"], facts["original_metrics"]
-    click.echo(f"{'':24} {'original':>9} {'unlearned':>9}")
-    for name, value in record["metrics"].items():
-        click.echo(f"{name.replace('_', ' '):24} {before[name]:9.4f} {value:9.4f}")
+    from benchmark_adapters.deletion.measures import worst_kept
+
+    record, before, worst = facts["record"], facts["original_metrics"], worst_kept(facts)
+    lines = [
+        (name.replace("_", " "), before[name], value) for name, value in record["metrics"].items()
+    ]
+    if worst is not None:
+        told = f"worst kept class ({worst.set}): {worst.name}"
+        lines.append((told, worst.original, worst.unlearned))
+    width = max(24, *(len(name) for name, _, _ in lines))
+    click.echo(f"{'':{width}} {'original':>9} {'unlearned':>9}")
+    for name, was, value in lines:
+        click.echo(f"{name:{width}} {was:9.4f} {value:9.4f}")
     seconds = record["seconds"]
     click.echo(
         f"stopped because: {record['stop_reason']}; {seconds['total']:.1f} s, "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.command_line.without_tokens import without_tokens
+from benchmark_adapters.deletion.forgotten_before import block_of
 from benchmark_adapters.deletion.model_card import card
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import RECEIPT, facts_of, short_name, write_receipt
@@ -103,6 +104,7 @@ def _config(request: DeletionRequest, outcome: Fulfilled) -> CheckpointConfig:
             },
             "suli_plugin": record["versions"]["suli-plugin"],
             "receipt": RECEIPT,
+            "forgotten_before": block_of({"forgotten_before": request.data.before.as_list()}),
         },
     )
 
@@ -128,7 +130,7 @@ def _write_eval_results(folder: Path, facts: Mapping[str, Any]) -> None:
             value=value,
             dataset_revision=data["commit"],
             date=record["created"],
-            notes=f"after forgetting {what} with {record['method']}; a fraction; "
+            notes=f"after {record['method']} was to forget {what}; a fraction; "
             f"{facts['original_metrics'][name]:.4f} before",
         )
         for name, value in record["metrics"].items()

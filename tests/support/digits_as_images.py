@@ -26,6 +26,8 @@ from suli_plugin.unlearner import ForgetRequest
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MEAN, STD = (0.3,) * 3, (0.37,) * 3
 TRAIN = 400
+# For tests that look at other things than how far a few steps on few images come.
+UNLEARN = ("unlearn", "--at-most", "1")
 OPTIONS = {"width": 0.1, "dropout": False, "batch_norm": True}
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from digits_as_images import NAMES, digits_as_png, suli, with_classes
+from digits_as_images import NAMES, UNLEARN, digits_as_png, suli, with_classes
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.class_order import outputs_by_name
@@ -26,7 +26,7 @@ def photos(tmp_path_factory):
 
 
 def ask(net, data, out, forget, *more, code=0):
-    return suli("unlearn", "--model", net, "--dataset", data, "--forget-class", forget, *QUICK,
+    return suli(*UNLEARN, "--model", net, "--dataset", data, "--forget-class", forget, *QUICK,
                 "--output", out, *more, code=code)  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_names_are_given_for_an_original_that_has_none(original, photos, tmp_pat
         (("a", *NAMES[:8], "a"), "names 'a' twice"),
     ):
         listed.write_text("\n".join(lines))
-        said = suli("unlearn", "--model", nameless, "--dataset", photos, "--forget-class", "three",
+        said = suli(*UNLEARN, "--model", nameless, "--dataset", photos, "--forget-class", "three",
                     *QUICK, "--class-names", listed, "--output", tmp_path / "o",
                     code=1 if len(lines) == 9 else 2)  # fmt: skip
         assert why in said.stderr.splitlines()[-1]
@@ -128,7 +128,7 @@ def test_names_that_have_nothing_in_common_leave_the_order_to_the_answers(origin
 def test_a_stored_split_is_put_in_order_too(original, photos, tmp_path):
     suli("splits", "make", photos, "--name", "threes", "--forget-class", "Three", "--test-split",
          "none", "--output", tmp_path / "s")  # fmt: skip
-    suli("unlearn", "--model", original, "--dataset", tmp_path / "s" / "threes", *QUICK,
+    suli(*UNLEARN, "--model", original, "--dataset", tmp_path / "s" / "threes", *QUICK,
          "--output", tmp_path / "out")  # fmt: skip
     receipt = read_receipt(tmp_path / "out")
     assert receipt["forget_set"]["classes"] == [3]
@@ -148,7 +148,7 @@ def test_photos_that_are_gone_are_not_checked(original, photos, tmp_path):
     listed = sorted(path for path in (data / "train" / "Three").iterdir())[:4]
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(path.name for path in listed))
-    suli("unlearn", "--model", original, "--dataset", data, "--forget-ids", ids, "--method",
+    suli(*UNLEARN, "--model", original, "--dataset", data, "--forget-ids", ids, "--method",
          "original", "--allow-unchanged", "--output", tmp_path / "out")  # fmt: skip
     for path in listed:
         path.unlink()

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from digits_as_images import NAMES, digits_as_png, suli
+from digits_as_images import NAMES, UNLEARN, digits_as_png, suli
 from PIL import Image
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -55,7 +55,7 @@ def test_in_a_large_split_the_same_files_are_found(data, monkeypatch):
 
 def test_the_command_warns_and_the_card_says_so(original, data, tmp_path):
     out = tmp_path / "out"
-    done = suli("unlearn", "--model", original, "--dataset", data, "--forget-class", "three",
+    done = suli(*UNLEARN, "--model", original, "--dataset", data, "--forget-class", "three",
                 "--method", "su", "--set", "epochs=1", "--test", "test",
                 "--output", out)  # fmt: skip
     assert "warning: 2 other samples are exact copies" in done.stderr

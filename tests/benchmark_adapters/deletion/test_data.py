@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from click.testing import CliRunner
-from digits_as_images import MEAN, STD, photos_of_digits, suli, with_classes
+from digits_as_images import MEAN, STD, UNLEARN, photos_of_digits, suli, with_classes
 from PIL import Image
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -126,7 +126,7 @@ def test_one_persons_photos_are_told_by_a_column(photos):
 def test_ids_of_rows_carry_their_content_into_the_receipt(original, digits, tmp_path):
     out = tmp_path / "out"
     (tmp_path / "ids.txt").write_bytes("train-40\r\ntrain-7\r\n".encode("utf-16"))
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-ids", tmp_path / "ids.txt",
+    suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-ids", tmp_path / "ids.txt",
          "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
     forgotten = read_receipt(out)["forget_set"]
     assert forgotten["ids"] == ["train-40", "train-7"] == sorted(forgotten["contents"])
@@ -148,7 +148,7 @@ def test_a_request_for_one_person_is_announced_written_and_verified(original, tm
         "file_name,person\n" + "".join(f"{path},P{path.parent.name}\n" for path in rows)
     )
     out = tmp_path / "out"
-    done = suli("unlearn", "--model", original, "--dataset", photos, "--forget-where", "person=P8",
+    done = suli(*UNLEARN, "--model", original, "--dataset", photos, "--forget-where", "person=P8",
                 "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
     assert "note: left out: 1 file that can't be read as images (train/LICENSE)" in done.stderr
     receipt = read_receipt(out)
@@ -164,7 +164,7 @@ def test_a_receipt_is_not_verified_on_the_class_in_its_place(original, tmp_path)
     original = with_classes(original, tmp_path / "original", names)
     photos = photos_of_digits(tmp_path / "photos", per_class=6, held=2, names=names)
     out = tmp_path / "out"
-    suli("unlearn", "--model", original, "--dataset", photos, "--forget-class", "8",
+    suli(*UNLEARN, "--model", original, "--dataset", photos, "--forget-class", "8",
          "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
     for split in ("train", "test"):
         shutil.rmtree(photos / split / "8")

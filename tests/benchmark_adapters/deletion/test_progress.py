@@ -2,7 +2,7 @@
 
 import re
 
-from digits_as_images import suli
+from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.progress import RoundLines, round_progress
@@ -41,7 +41,7 @@ def test_other_processes_say_nothing(capsys):
 
 
 def test_a_log_of_the_command_shows_the_rounds(original, digits, tmp_path):
-    done = suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+    done = suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
                 "--method", "su", "--output", tmp_path / "out")  # fmt: skip
     rounds = [line for line in done.stderr.splitlines() if line.startswith("round ")]
     assert re.fullmatch(r"round 1 after \d+ s: loss [\d.]+, forget [\d.]+", rounds[0])

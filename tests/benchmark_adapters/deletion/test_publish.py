@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from digits_as_images import digits_folder, suli
+from digits_as_images import UNLEARN, digits_folder, suli
 from original_layouts_example import (
     CIFAR10_MEAN,
     CIFAR10_STD,
@@ -74,7 +74,7 @@ def test_an_original_of_each_layout_is_pulled_unlearned_and_proposed(layout, hub
     pictures = digits_folder(tmp_path / "d", side=32, classes=5, train=40, test=30)
     data = hub.seed_repo("ada/digits", "dataset", pictures)
     done = suli(
-        "unlearn", "--model", f"{NET}@{pinned}", "--dataset", "ada/digits", "--forget-class", "two",
+        *UNLEARN, "--model", f"{NET}@{pinned}", "--dataset", "ada/digits", "--forget-class", "two",
         "--method", "su", "--set", "epochs=1", "--test", "test", "--output", tmp_path / "out",
         "--push", NET, "--create-pr", "--json",
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_a_hub_original_stands_in_card_and_evaluation_results(hub, original, dig
     net = hub.seed_repo(NET, "model", original)
     data = hub.seed_repo("ada/digits", "dataset", digits)
     out = tmp_path / "out"
-    suli("unlearn", "--model", NET, "--dataset", "ada/digits", "--forget-class", "three",
+    suli(*UNLEARN, "--model", NET, "--dataset", "ada/digits", "--forget-class", "three",
          "--method", "suli", "--test", "test", "--output", out, "--push", "ada/new",
          "--private")  # fmt: skip
     card = ModelCard.load(out / "README.md", ignore_metadata_errors=False)
@@ -167,7 +167,7 @@ def test_a_push_that_fails_leaves_the_output_whole_and_says_how_to_go_on(
 ):
     fault = hub.fail(r"PUT /lfs/", kind="drop", times=None)
     out = tmp_path / "out"
-    said = suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+    said = suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
                 "--method", "suli", "--output", out, "--push", NET, "--private",
                 code=1)  # fmt: skip
     *_, line = said.stderr.splitlines()
@@ -218,9 +218,9 @@ def test_without_a_token_the_message_says_so(
     said = suli("publish", checkpoint, NET, code=1).stderr
     assert "token" in said.splitlines()[-1] and "Traceback" not in said
     common = ("--forget-class", "three", "--method", "suli", "--output", tmp_path / "o")
-    said = suli("unlearn", "--model", "ada/secret", "--dataset", digits, *common, code=1).stderr
+    said = suli(*UNLEARN, "--model", "ada/secret", "--dataset", digits, *common, code=1).stderr
     assert "ada/secret" in said and "private" in said.splitlines()[-1]
-    said = suli("unlearn", "--model", original, "--dataset", "ada/hidden", *common, code=1).stderr
+    said = suli(*UNLEARN, "--model", original, "--dataset", "ada/hidden", *common, code=1).stderr
     assert "private and needs a token" in said and not (tmp_path / "o").exists()
 
 
@@ -228,9 +228,9 @@ def test_a_revision_or_file_that_is_missing_is_named(hub, original, digits, tmp_
     hub.seed_repo(NET, "model", original)
     hub.seed_repo("ada/digits", "dataset", digits)
     common = ("--forget-class", "three", "--method", "suli", "--output", tmp_path / "o")
-    said = suli("unlearn", "--model", f"{NET}@v9", "--dataset", digits, *common, code=1).stderr
+    said = suli(*UNLEARN, "--model", f"{NET}@v9", "--dataset", digits, *common, code=1).stderr
     assert "no such branch, tag or commit" in said.splitlines()[-1]
-    said = suli("unlearn", "--model", NET, "--dataset", "ada/digits@v9", *common, code=1).stderr
+    said = suli(*UNLEARN, "--model", NET, "--dataset", "ada/digits@v9", *common, code=1).stderr
     assert "no such branch, tag or commit" in said.splitlines()[-1]
 
 
@@ -240,13 +240,13 @@ def test_the_token_is_in_no_output_and_no_message(hub, original, digits, tmp_pat
     monkeypatch.setenv("HF_TOKEN", token)
     hub.seed_repo(NET, "model", original)
     out, common = tmp_path / "out", ("--forget-class", "three", "--method", "suli")
-    ask = ("unlearn", "--model", NET, "--dataset", digits, *common, "--output", out)
+    ask = (*UNLEARN, "--model", NET, "--dataset", digits, *common, "--output", out)
     done = [
         suli(*ask, "--push", NET, code=1),
         suli(*ask, "--force", "--push", NET, "--create-pr", "--json"),
-        suli("unlearn", "--model", f"ada/{token}", "--dataset", digits, *common,
+        suli(*UNLEARN, "--model", f"ada/{token}", "--dataset", digits, *common,
              "--output", tmp_path / "o", code=1),
-        suli("unlearn", "--model", NET, "--dataset", digits, "--forget-class", token, "--method",
+        suli(*UNLEARN, "--model", NET, "--dataset", digits, "--forget-class", token, "--method",
              "suli", "--output", tmp_path / "o", code=2),
     ]  # fmt: skip
     assert not [each for each in done if token in each.output]

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import safetensors.torch
 import torch
-from digits_as_images import suli
+from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.receipt import RECEIPT, file_hashes, read_receipt, write_receipt
@@ -148,7 +148,7 @@ def test_hashes_that_contradict_the_record_are_caught(checkpoint):
 def test_a_stored_split_and_listed_ids_are_found_again(original, digits, tmp_path):
     suli("splits", "make", digits, "--name", "ten", "--forget-number", 10, "--reference", 0.3,
          "--output", tmp_path / "s")  # fmt: skip
-    common = ("unlearn", "--model", original, "--method", "su", "--set", "epochs=2")
+    common = (*UNLEARN, "--model", original, "--method", "su", "--set", "epochs=2")
     suli(*common, "--dataset", tmp_path / "s/ten", "--output", tmp_path / "a")
     known = ("--model", original, "--dataset", tmp_path / "s/ten")
     checks = verify(tmp_path / "a", *known)

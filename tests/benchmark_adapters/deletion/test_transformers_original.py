@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from digits_as_images import NAMES, suli
+from digits_as_images import NAMES, UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.images.base_data import load_base
@@ -43,7 +43,7 @@ def net(digits, tmp_path):
 
 def test_model_type_and_processor_are_kept_and_transformers_loads_it(net, digits, tmp_path):
     out = tmp_path / "out"
-    suli("unlearn", "--model", net, "--dataset", digits, "--forget-class", "three", "--method",
+    suli(*UNLEARN, "--model", net, "--dataset", digits, "--forget-class", "three", "--method",
          "su", "--set", "epochs=1", "--output", out)  # fmt: skip
     loaded = transformers.AutoModelForImageClassification.from_pretrained(out)
     assert loaded.config.model_type == "resnet" and loaded.config.id2label[3] == "three"
@@ -59,7 +59,7 @@ def test_model_type_and_processor_are_kept_and_transformers_loads_it(net, digits
     with torch.no_grad():
         assert torch.equal(loaded.eval()(images).logits, ours.model(images).logits)
     again = tmp_path / "again"  # the second request's original is the first one's outcome
-    suli("unlearn", "--model", out, "--dataset", digits, "--forget-class", "five", "--method",
+    suli(*UNLEARN, "--model", out, "--dataset", digits, "--forget-class", "five", "--method",
          "su", "--set", "epochs=1", "--output", again)  # fmt: skip
     assert transformers.AutoConfig.from_pretrained(again).model_type == "resnet"
     assert (again / "preprocessor_config.json").read_bytes() == (

@@ -2,14 +2,14 @@
 
 import pytest
 import safetensors.torch
-from digits_as_images import suli
+from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.receipt import read_receipt
 
 
 def ask(original, digits, out, *more, code=0):
-    return suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+    return suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
                 "--output", out, *more, code=code)  # fmt: skip
 
 

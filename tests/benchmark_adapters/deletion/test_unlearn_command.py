@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 from accelerate import Accelerator
-from digits_as_images import NAMES, digits_folder, suli, with_classes
+from digits_as_images import NAMES, UNLEARN, digits_folder, suli, with_classes
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.data import load_deletion_data
@@ -27,7 +27,7 @@ from suli_plugin.plugins import registry
 
 def ask(original, digits, *more, forget=("--forget-class", "three"), method="suli", code=0):
     return suli(
-        "unlearn", "--model", original, "--dataset", digits, *forget, "--method", method, *more,
+        *UNLEARN, "--model", original, "--dataset", digits, *forget, "--method", method, *more,
         code=code,
     )  # fmt: skip
 
@@ -204,7 +204,7 @@ def test_images_are_resized_where_asked(original, tmp_path):
 def test_a_mistake_in_the_request_is_one_line(arguments, why, original, digits, tmp_path):
     before = sorted(tmp_path.iterdir())
     arguments = ["--method", "suli", *arguments, "--output", tmp_path / "out"]
-    said = suli("unlearn", "--model", original, "--dataset", digits, *arguments, code=2)
+    said = suli(*UNLEARN, "--model", original, "--dataset", digits, *arguments, code=2)
     *_, line = said.stderr.splitlines()
     assert line.startswith("Error: ") and why in line, said.stderr
     assert not (tmp_path / "out").exists() and sorted(tmp_path.iterdir()) in (
@@ -286,7 +286,17 @@ def test_a_control_is_called_one(original, digits, tmp_path):
 def test_two_processes_unlearn_together_and_one_writes(original, digits, tmp_path):
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-        *("-m", "suli_plugin", "unlearn", "--model", original, "--dataset", digits),
+        *(
+            "-m",
+            "suli_plugin",
+            "unlearn",
+            "--at-most",
+            "1",
+            "--model",
+            original,
+            "--dataset",
+            digits,
+        ),
         *("--forget-class", "three", "--method", "suli", "--output", tmp_path / "out"),
     ]
     done = subprocess.run(

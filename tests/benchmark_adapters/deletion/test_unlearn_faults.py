@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from ctrl_c import with_ctrl_c
-from digits_as_images import suli
+from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 pytestmark = pytest.mark.slow  # each starts the command line in a process of its own
@@ -16,7 +16,18 @@ pytestmark = pytest.mark.slow  # each starts the command line in a process of it
 
 def started(original, data, out, *more, **options):
     command = [
-        *(sys.executable, "-m", "suli_plugin", "unlearn", "--model", original, "--dataset", data),
+        *(
+            sys.executable,
+            "-m",
+            "suli_plugin",
+            "unlearn",
+            "--at-most",
+            "1",
+            "--model",
+            original,
+            "--dataset",
+            data,
+        ),
         *("--forget-class", "three", "--output", out, "--allow-unchanged", *more),
     ]
     return subprocess.Popen(
@@ -49,7 +60,7 @@ def test_what_is_interrupted_leaves_nothing(how, original, digits, tmp_path):
     assert process.returncode == (1 if how == signal.SIGINT else -signal.SIGKILL)
     assert "Traceback" not in said and not (tmp_path / "made").exists()
     # What was there stays as it was, too.
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+    suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
          "--method", "original", "--allow-unchanged", "--output", out)  # fmt: skip
     before = sorted((path, path.read_bytes()) for path in out.rglob("*") if path.is_file())
     interrupted(how, original, digits, out, *endless, "--force")
@@ -64,7 +75,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(original, digits, tm
 
     environment = {**os.environ, "SULI_CACHE": str(tmp_path / "cache")}
     # Decoded images are cached then.
-    suli("unlearn", "--model", original, "--dataset", digits, "--forget-class", "three",
+    suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
          "--method", "original", "--allow-unchanged", "--output", tmp_path / "first")  # fmt: skip
     assert (tmp_path / "first" / "model.safetensors").stat().st_size > 60_000
     out = tmp_path / "made" / "out"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from digits_as_images import suli
+from digits_as_images import UNLEARN, suli
 from PIL import Image
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -43,7 +43,7 @@ def gray(tmp_path_factory):
 def test_architecture_and_number_of_classes_reach_the_loader_and_the_receipt(gray, tmp_path):
     net, photos, out = gray / "net.pt", gray / "photos", tmp_path / "out"
     said = ("--architecture", "digits_convnet", "--mean", "0.3", "--std", "0.37")
-    asked = ("unlearn", "--model", net, "--dataset", photos, "--forget-class", "digit 3",
+    asked = (*UNLEARN, "--model", net, "--dataset", photos, "--forget-class", "digit 3",
              "--method", "suli", "--output", out, *said)  # fmt: skip
     refused = suli(*asked, code=1).stderr.splitlines()[-1]
     assert "nothing here says its num_classes: pass --num-classes" in refused
