@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def made_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path],
     folder, whole = root / "once" / name, root / "once" / f"{name}.whole"
     with FileLock(root / "once" / f"{name}.lock"):
         if not whole.exists():
+            # What an attempt that failed has left.
+            shutil.rmtree(folder, ignore_errors=True)
             make(folder)
             whole.touch()
     return folder
