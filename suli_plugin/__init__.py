@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from suli_plugin.evaluation import evaluate as evaluate
     from suli_plugin.hookspecs import hookimpl as hookimpl
     from suli_plugin.images import ImageSet as ImageSet
-    from suli_plugin.runner import Unlearned as Unlearned
+    from suli_plugin.request import ForgetRequest as ForgetRequest
     from suli_plugin.runner import run as run
     from suli_plugin.session import Session as Session
     from suli_plugin.su import SU as SU
     from suli_plugin.suli import SULI as SULI
-    from suli_plugin.unlearner import ForgetRequest as ForgetRequest
+    from suli_plugin.unlearned import Unlearned as Unlearned
     from suli_plugin.unlearner import Unlearner as Unlearner
 
 _WHERE = {
-    "ForgetRequest": "unlearner",
+    "ForgetRequest": "request",
     "ImageSet": "images",
     "Predictions": "evaluation",
     "SU": "su",
     "SULI": "suli",
     "Session": "session",
-    "Unlearned": "runner",
+    "Unlearned": "unlearned",
     "Unlearner": "unlearner",
     "evaluate": "evaluation",
     "hookimpl": "hookspecs",

@@ -11,9 +11,10 @@ from torch import nn
 from suli_plugin.fit import check_fit, check_twin
 from suli_plugin.images import ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf
+from suli_plugin.request import IMAGE_RESOURCES, RESOURCES, ForgetRequest, Resource
 from suli_plugin.session import Session
 from suli_plugin.twin import twin_of
-from suli_plugin.unlearner import IMAGE_RESOURCES, RESOURCES, ForgetRequest, Resource, Unlearner
+from suli_plugin.unlearner import Unlearner
 
 
 def session_for(

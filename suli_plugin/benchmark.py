@@ -11,7 +11,7 @@ from torch import nn
 
 from suli_plugin.hyperparameters import check_hyperparameters
 from suli_plugin.images import ImageSet
-from suli_plugin.unlearner import ForgetRequest, Scope
+from suli_plugin.request import ForgetRequest, Scope
 
 
 @dataclass(frozen=True)

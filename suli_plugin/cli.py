@@ -14,7 +14,8 @@ import click
 from suli_plugin import plugins
 
 if TYPE_CHECKING:
-    from suli_plugin.plugins import PluginReport
+    from suli_plugin.harness import Harness
+    from suli_plugin.registry import PluginReport, Registry
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -113,7 +114,7 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
     }
 
 
-def _harness_row(harness: plugins.Harness) -> dict[str, Any]:
+def _harness_row(harness: Harness) -> dict[str, Any]:
     return {
         "harness": harness.name,
         "version": harness.version,
@@ -122,7 +123,7 @@ def _harness_row(harness: plugins.Harness) -> dict[str, Any]:
     }
 
 
-def _method_row(name: str, found: plugins.Registry) -> dict[str, Any]:
+def _method_row(name: str, found: Registry) -> dict[str, Any]:
     cls, origin = found.unlearners[name], found.origins[name]
     return {
         "method": name,

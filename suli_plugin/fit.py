@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.evaluation import check_labels, device_images
 from suli_plugin.images import ImageSet
+from suli_plugin.request import IMAGE_RESOURCES
 from suli_plugin.session import Session
-from suli_plugin.unlearner import IMAGE_RESOURCES
 
 SHOWN_CLASSES = 5
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from suli_plugin.batch_norm import BatchNorm
-from suli_plugin.training import Stop
-from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.request import Resource, Scope
+from suli_plugin.stopping import Stop
+from suli_plugin.unlearner import Unlearner
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from suli_plugin.benchmark import Benchmark
-    from suli_plugin.plugins import Harness
+    from suli_plugin.harness import Harness
     from suli_plugin.unlearner import Unlearner
 
 PROJECT = "suli_plugin"

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from suli_plugin.pixel_store import MEMORY_LIMIT, PixelStore
+
 Kind = Literal["forget", "retain", "reference", "synthetic"]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-MEMORY_LIMIT = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -29,93 +30,6 @@ class Batch:
     labels: Tensor
     positions: Tensor
     kind: Kind
-
-
-class PixelStore:
-    """Raw pixels and labels of a dataset: decoded once, or read anew where they do not fit.
-
-    A dataset is decoded into one tensor when it is small enough and gives the same image twice;
-    one with random transforms is read anew for every batch, so that its randomness stays.
-    labels: int64 (N,), where they are known without reading the images.
-    """
-
-    def __init__(
-        self,
-        source: Dataset[Any],
-        memory_limit: int = MEMORY_LIMIT,
-        labels: Tensor | None = None,
-    ) -> None:
-        self.source = source
-        self.memory_limit = memory_limit
-        self.pixels: Tensor | None = None
-        self._labels = labels
-        self._decoded = False
-
-    @classmethod
-    def of_tensors(cls, pixels: Tensor, labels: Tensor) -> PixelStore:
-        """A store that is decoded already."""
-        store = cls(torch.utils.data.TensorDataset(pixels, labels))
-        store.pixels, store._labels, store._decoded = pixels, labels.long().cpu(), True
-        return store
-
-    def __len__(self) -> int:
-        return len(self.source)  # type: ignore[arg-type]  # map-style sets have a length
-
-    def labels(self) -> Tensor:
-        """All labels, int64 (N,), on the CPU."""
-        self._decode()
-        if self._labels is None:
-            self._labels = torch.cat([self._read(part)[1] for part in self._parts()])
-        return self._labels
-
-    @property
-    def known_labels(self) -> Tensor | None:
-        """The labels as far as they were given or read already."""
-        return self._labels
-
-    def take(self, positions: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Pixels (uint8 or float32, on the device) and labels (on the CPU) at these positions."""
-        self._decode()
-        if self.pixels is None or self._labels is None:
-            pixels, labels = self._read(positions.tolist())
-            return pixels.to(device, non_blocking=True), labels
-        if self.pixels.device != device:
-            # The whole set moves once; after that a batch is an index on the device.
-            self.pixels = self.pixels.to(device)
-        return self.pixels[positions.to(device)], self._labels[positions]
-
-    def _decode(self) -> None:
-        if self._decoded:
-            return
-        self._decoded = True
-        if len(self) and self._fits() and not self._is_random():
-            parts = [self._read(part) for part in self._parts()]
-            self.pixels = torch.cat([pixels for pixels, _ in parts])
-            self._labels = torch.cat([labels for _, labels in parts])
-
-    def _fits(self) -> bool:
-        first = self._read([0])[0]
-        return first.element_size() * first.numel() * len(self) <= self.memory_limit
-
-    def _is_random(self) -> bool:
-        probe = list(range(min(8, len(self))))
-        return not torch.equal(self._read(probe)[0], self._read(probe)[0])
-
-    def _parts(self) -> list[list[int]]:
-        return [list(range(i, min(i + 1024, len(self)))) for i in range(0, len(self), 1024)]
-
-    def _read(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        fetch = getattr(self.source, "__getitems__", None)
-        rows = fetch(positions) if fetch else [self.source[i] for i in positions]
-        try:
-            pixels = torch.stack([_as_pixels(image) for image, _ in rows])
-            labels = torch.tensor([int(label) for _, label in rows], dtype=torch.int64)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"a dataset must give (image, label) pairs whose images have one shape, "
-                f"got {_shape_of(rows[0])} at position {positions[0]}: {error}"
-            ) from error
-        return pixels, labels
 
 
 class ImageSet(Dataset[tuple[Tensor, int]]):
@@ -289,24 +203,5 @@ def as_image_set(dataset: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> Ima
     return ImageSet(dataset, memory_limit=memory_limit)
 
 
-def _as_pixels(image: Any) -> Tensor:
-    """An image as (C, H, W): uint8 stays uint8, anything else becomes float32."""
-    if isinstance(image, Tensor):
-        return image if image.dtype == torch.uint8 else image.float()
-    array = np.asarray(image)
-    if array.dtype != np.uint8:
-        return torch.as_tensor(array, dtype=torch.float32)
-    array = array[:, :, None] if array.ndim == 2 else array
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-
-
 def _per_channel(values: Sequence[float] | None) -> Tensor | None:
     return None if values is None else torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
-
-
-def _shape_of(row: Any) -> str:
-    try:
-        image, label = row
-        return f"image {tuple(np.shape(image))} with label {label!r}"
-    except (TypeError, ValueError):
-        return type(row).__name__

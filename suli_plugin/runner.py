@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from typing import Any
-
 import torch
 from accelerate import Accelerator
 from torch import nn
@@ -13,57 +9,14 @@ from torch import nn
 from suli_plugin.begin import begun, session_for
 from suli_plugin.cost import Clock, Seconds
 from suli_plugin.divergence import Diverged
-from suli_plugin.images import MEMORY_LIMIT
+from suli_plugin.history import Progress
 from suli_plugin.logits import LogitsOf, logits_of
+from suli_plugin.pixel_store import MEMORY_LIMIT
 from suli_plugin.randomness import seeded
+from suli_plugin.request import ForgetRequest
 from suli_plugin.session import Session
-from suli_plugin.training import HistoryEntry, Progress
-from suli_plugin.unlearner import ForgetRequest, Scope, Unlearner
-
-
-@dataclass(frozen=True)
-class Unlearned:
-    """The unlearned model, with what was done and what it cost.
-
-    seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
-    runner's check of one image a set is not counted). precision, processes, device: how.
-    notes: what the method found out (the hit rate of an attack, say), JSON-able.
-    """
-
-    model: nn.Module
-    unlearner: Unlearner
-    scope: Scope
-    seed: int
-    stop_reason: str
-    history: tuple[HistoryEntry, ...]
-    seconds: Seconds
-    passes: dict[str, dict[str, int]]
-    precision: str
-    processes: int
-    device: str
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        """Updates made."""
-        return self.history[-1].step if self.history else 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """All but the model, JSON-able, under the fixed keys of a record."""
-        return {
-            "method": self.unlearner.name,
-            "hyperparameters": self.unlearner.hyperparameters(),
-            "scope": self.scope,
-            "seed": self.seed,
-            "stop_reason": self.stop_reason,
-            "history": [entry.as_dict() for entry in self.history],
-            "seconds": dataclasses.asdict(self.seconds),
-            "passes": self.passes,
-            "precision": self.precision,
-            "processes": self.processes,
-            "device": self.device,
-            "notes": self.notes,
-        }
+from suli_plugin.unlearned import DivergedRun, Unlearned
+from suli_plugin.unlearner import Unlearner
 
 
 def run(
@@ -85,7 +38,7 @@ def run(
     channels_last: the memory layout of models and images (default: with bf16, where it is
     faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
     progress: told each round of training when it is done.
-    Raises ValueError or TypeError for a request that the method cannot serve, and Diverged, with
+    Raises ValueError or TypeError for a request that the method cannot serve, and DivergedRun, with
     what there was of the run, where a loss or a logit is no longer finite.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
@@ -103,8 +56,7 @@ def run(
         unlearned = _as_it_came(unlearned, model)
     result = _result(unlearned, unlearner, session, clock)
     if diverged is not None:
-        diverged.unlearned = result
-        raise diverged
+        raise DivergedRun(str(diverged), result) from diverged
     return result
 
 

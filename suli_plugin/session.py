@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
-from suli_plugin.training import Stop, StopRule, Trainer
+from suli_plugin.request import Resource, Scope, TrainingLog
+from suli_plugin.stopping import Stop, StopRule
+from suli_plugin.training import Trainer
 from suli_plugin.twin import Construct, twin_of
-from suli_plugin.unlearner import Resource, Scope, TrainingLog
 
 
 @dataclass

@@ -15,11 +15,11 @@ from typing_extensions import Self
 
 from suli_plugin.evaluation import Predictions
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.request import Scope
+from suli_plugin.rounds import Round
 from suli_plugin.self_unlearner import SelfUnlearner
 from suli_plugin.session import Session
 from suli_plugin.teachers import CurrentTeacher, OriginalTeacher
-from suli_plugin.training import Round
-from suli_plugin.unlearner import Scope
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from suli_plugin.batch_norm import buffers_kept, buffers_moved_twice
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import Batch
 from suli_plugin.randomness import draws_random_numbers
+from suli_plugin.rounds import Term
 from suli_plugin.self_unlearner import SelfUnlearner
 from suli_plugin.session import Session
-from suli_plugin.training import Term
 
 
 class OriginalTeacher:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
 
 import torch
 from accelerate import Accelerator
@@ -19,91 +16,11 @@ from suli_plugin.batch_norm import BatchNorm, batch_norms, training_mode
 from suli_plugin.cost import Clock, Passes
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import Predictions, check_labels, evaluate, in_layout
+from suli_plugin.history import HistoryEntry, Progress
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
-
-Loss = Callable[[Tensor, Batch], Tensor]
-"""`(logits (B, K) float32, batch) -> losses (B,)`; the loop takes the mean over all processes."""
-Stop = Literal["at_or_below", "after_a_round", "closest", "never"]
-
-
-def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy with the batch's labels, (B,), in nats."""
-    return nn.functional.cross_entropy(logits, batch.labels, reduction="none")
-
-
-@dataclass(frozen=True)
-class Term:
-    """One part of a step: the weighted mean loss over some samples of one set.
-
-    positions: int64 (B,), of the whole batch; each process computes its share.
-    around: entered just before the forward pass and left just after it.
-    """
-
-    images: ImageSet
-    positions: Tensor
-    loss: Loss
-    weight: float = 1.0
-    around: Callable[[Batch], AbstractContextManager[None]] = lambda batch: nullcontext()
-
-
-@dataclass(frozen=True)
-class Round:
-    """Steps after which the stop rule is asked: an epoch, or one visit to a layer.
-
-    A step is a sequence of terms whose gradients are added before one update.
-    """
-
-    steps: Iterable[Sequence[Term]]
-    layer: int | None = None
-
-
-@dataclass(frozen=True)
-class StopRule:
-    """Stop once the accuracy on these images is at or below the target.
-
-    start: that accuracy before the first step. choose: `at_or_below` keeps the first state that
-    meets the target, the original's included; `after_a_round` the first one after a round, as
-    official codes do; `closest` the state nearest to it; `never` measures and goes on.
-    """
-
-    images: ImageSet
-    target: float
-    start: float
-    choose: Stop = "at_or_below"
-
-    def met(self, accuracy: float) -> bool:
-        """Whether to stop after a round that ended in this accuracy."""
-        return self.choose != "never" and accuracy <= self.target
-
-    def met_at_start(self) -> bool:
-        """Whether to take no step at all."""
-        return self.choose != "after_a_round" and self.met(self.start)
-
-
-@dataclass(frozen=True)
-class HistoryEntry:
-    """What one round did.
-
-    step: updates made so far. loss: mean over the round's steps, None
-    without any. forget_accuracy: fraction, after
-    the round and before a roll-back, None where no stop rule asked for it. accepted: False if the
-    round was rolled back.
-    """
-
-    step: int
-    loss: float | None
-    forget_accuracy: float | None
-    layer: int | None
-    accepted: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry as JSON has it."""
-        return asdict(self)
-
-
-Progress = Callable[[HistoryEntry], None]
-"""Told each round when it is done, for whoever watches."""
+from suli_plugin.rounds import Loss, Round, Term
+from suli_plugin.stopping import Keeper, StopRule
 
 
 @dataclass
@@ -190,7 +107,7 @@ class Trainer:
             self.stop_reason = "target met before the first step"
             return
         update = _Update(self, model, max_grad_norm, penalty)
-        keeper = _Keeper(model, stop, roll_back)
+        keeper = Keeper(model, stop, roll_back)
         self.stop_reason = "all rounds done"
         current: Optimizer | None = None
         with training_mode(model, batch_norm):
@@ -293,48 +210,6 @@ class _Update:
                 layer.running_mean = reduce(layer.running_mean, "mean")
                 layer.running_var = reduce(layer.running_var, "mean")
         return reduce(loss.to(self.trainer.device), "sum").cpu()
-
-
-class _Keeper:
-    """Keeps the states to go back to: the last accepted one, and the one closest to the target."""
-
-    def __init__(self, model: nn.Module, stop: StopRule | None, roll_back: bool) -> None:
-        if roll_back and stop is None:
-            raise ValueError("roll-back compares accuracies, so it needs a stop rule")
-        self.model, self.stop, self.roll_back = model, stop, roll_back
-        self.closest = stop is not None and stop.choose == "closest"
-        self.accuracy = math.inf
-        self.distance = self._distance(stop.start) if stop is not None else math.inf
-        self.best = snapshot(model) if self.closest else {}
-
-    def begin(self, optimizer: Optimizer) -> None:
-        """Remember where the round starts."""
-        if self.roll_back:
-            self.before = snapshot(self.model), copy.deepcopy(optimizer.state_dict())
-
-    def accepts(self, accuracy: float, optimizer: Optimizer) -> bool:
-        """Accept the round, or roll it back: parameters, buffers and the optimiser's state."""
-        if self.roll_back and accuracy > self.accuracy:
-            self.model.load_state_dict(self.before[0])
-            optimizer.load_state_dict(self.before[1])
-            return False
-        self.accuracy = accuracy
-        if self.closest and self._distance(accuracy) < self.distance:
-            self.best, self.distance = snapshot(self.model), self._distance(accuracy)
-        return True
-
-    def finish(self) -> None:
-        """Leave the model in the state that was chosen."""
-        if self.closest:
-            self.model.load_state_dict(self.best)
-
-    def _distance(self, accuracy: float) -> float:
-        return abs(accuracy - self.stop.target) if self.stop is not None else math.inf
-
-
-def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of parameters and buffers, to go back to."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def _trainable(model: nn.Module) -> list[nn.Parameter]:

@@ -1,96 +1,28 @@
-"""The contract: what may be asked (`ForgetRequest`) and who answers (`Unlearner`)."""
+"""The contract: who answers a request (`Unlearner`)."""
 
 from __future__ import annotations
 
 import dataclasses
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar
 
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import nn
 from typing_extensions import Self
 
 from suli_plugin.hyperparameters import check_hyperparameters
 
-if TYPE_CHECKING:
-    from suli_plugin.session import Session
-
-Scope = Literal["class-wise", "instance-wise"]
-Resource = Literal["forget", "retain", "reference", "fresh_model", "training_log"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-RESOURCES: tuple[Resource, ...] = get_args(Resource)
-IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
-
-
-class TrainingLog(Protocol):
-    """What the original's training left behind, for methods that undo updates (Graves et al.)."""
-
-    def updates(self) -> Iterable[tuple[tuple[int, ...], Mapping[str, Tensor]]]:
-        """Yield, step by step, the positions trained on and the change of every state entry."""
-
-
-def class_numbers(given: Iterable[int], name: str = "forget_classes") -> tuple[int, ...]:
-    """Forgotten classes as sorted whole numbers, each once; NumPy's and torch's integers, too.
-
-    name: of the argument, for messages.
-
-    Raises TypeError for anything else, a lone number or a string among it.
-    """
-    try:
-        return tuple(sorted({_whole_number(label) for label in given}))
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a sequence of whole numbers, such as (3,), got {given!r}"
-        ) from None
-
-
-def _whole_number(given: Any) -> int:
-    if isinstance(given, bool):
-        raise TypeError
-    return operator.index(given)
-
-
-@dataclass(frozen=True)
-class ForgetRequest:
-    """What must be forgotten, and what there is to do it with.
-
-    forget, retain, reference: map-style datasets of `(image, label)`; an image is a tensor
-        (C, H, W), float as the model takes it or uint8 (then divided by 255), or a PIL image or
-        uint8 array (H, W, C); a label is an int in [0, outputs of the model).
-        `ImageSet` adds normalisation and augmentation. `reference` is labelled data that was
-        never trained on; it decides when to stop.
-    fresh_model: makes an untrained twin of the original, initialised from the global seed.
-    training_log: the log of the original's training.
-    forget_classes: the forgotten classes; empty means instance-wise. They are the classes of the
-        forget set's images, no more and no fewer, which `run` compares.
-    forgotten_before: classes that the model was made to forget earlier. No target teaches them
-        again; the retain and reference sets must be without them, which `run` checks.
-    Raises TypeError for classes that are not a sequence of whole numbers.
-    """
-
-    forget: Dataset[Any] | None = None
-    retain: Dataset[Any] | None = None
-    reference: Dataset[Any] | None = None
-    fresh_model: Callable[[], nn.Module] | None = None
-    training_log: TrainingLog | None = None
-    forget_classes: tuple[int, ...] = ()
-    forgotten_before: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("forget_classes", "forgotten_before"):
-            object.__setattr__(self, name, class_numbers(getattr(self, name), name))
-
-    @property
-    def scope(self) -> Scope:
-        """`class-wise` if forgotten classes are named, else `instance-wise`."""
-        return "class-wise" if self.forget_classes else "instance-wise"
-
-    def resource(self, name: Resource) -> Any:
-        """The resource of that name, or None."""
-        return getattr(self, name)
+# What a plugin needs beside `Unlearner` is found here, too.
+from suli_plugin.request import IMAGE_RESOURCES as IMAGE_RESOURCES
+from suli_plugin.request import RESOURCES as RESOURCES
+from suli_plugin.request import SCOPES as SCOPES
+from suli_plugin.request import ForgetRequest as ForgetRequest
+from suli_plugin.request import Resource as Resource
+from suli_plugin.request import Scope as Scope
+from suli_plugin.request import TrainingLog as TrainingLog
+from suli_plugin.request import class_numbers as class_numbers
+from suli_plugin.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

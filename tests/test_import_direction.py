@@ -3,6 +3,7 @@ higher room to the lower.
 """
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 from repository import ROOT
@@ -80,6 +81,42 @@ def test_imports_go_one_way(path):
     assert not wrong, f"{name} must not import {sorted(wrong)}"
     if name.startswith("suli_plugin"):
         assert not packages_of(source) & HEAVY
+
+
+def circle(sources):
+    """The modules of a circle of imports, none if there is none. sources: by module."""
+    graph = {name: modules_of(source, sources) - {name} for name, source in sources.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def modules_of(source, known):
+    """The known modules that a module imports; `from package import module` names both."""
+    names = set(imported(source))
+    return {each for name in names for each in (name, name.rpartition(".")[0]) if each in known}
+
+
+def test_no_import_of_the_core_goes_round_in_a_circle():
+    """Imports for type checkers and those inside functions are imports, too."""
+    core = {module_name(path): path.read_text("utf-8") for path in FILES
+            if module_name(path).startswith("suli_plugin")}  # fmt: skip
+    assert len(core) > 30 and not circle(core)
+
+
+@pytest.mark.parametrize("last", ["import p.a", "from p.a import X", "from p import a"])
+@pytest.mark.parametrize("form", ["{}", "if TYPE_CHECKING:\n    {}", "def f():\n    {}"])
+def test_a_planted_circle_is_seen(form, last):
+    sources = {"p.a": "from p.b import Y", "p.b": "import p.c", "p.c": form.format(last)}
+    assert set(circle(sources)) == {"p.a", "p.b", "p.c"}
+    assert not circle({**sources, "p.c": "import torch"})
+
+
+def test_no_file_of_the_core_is_longer_than_a_reader_takes_in():
+    files = [path for path in FILES if module_name(path).startswith("suli_plugin")]
+    assert files and max(len(path.read_text("utf-8").splitlines()) for path in files) <= 250
 
 
 def test_every_room_is_there_and_says_what_it_is_for():

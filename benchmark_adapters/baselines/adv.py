@@ -20,8 +20,9 @@ from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.optimizers import SGD
+from suli_plugin.rounds import Round, Term, cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.training import Round, StopRule, Term, cross_entropy
+from suli_plugin.stopping import StopRule
 from suli_plugin.unlearner import Resource, Scope
 
 

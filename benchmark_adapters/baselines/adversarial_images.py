@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.images import Batch, ImageSet
+from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.training import cross_entropy
 
 BATCH_SIZE = 256
 # Both attacks use a gradient's direction only; a power of two leaves it exact and lifts the

@@ -16,9 +16,9 @@ from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.optimizers import SGD
+from suli_plugin.rounds import Loss, Round
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
-from suli_plugin.training import Loss, Round
 from suli_plugin.unlearner import Scope
 
 

@@ -15,9 +15,9 @@ from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.optimizers import Adam
+from suli_plugin.rounds import Loss, cross_entropy
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss
-from suli_plugin.training import Loss, cross_entropy
 from suli_plugin.unlearner import Resource, Scope
 
 

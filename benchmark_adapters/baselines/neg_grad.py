@@ -14,8 +14,8 @@ from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.optimizers import SGD
+from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.training import cross_entropy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from typing_extensions import Self
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.optimizers import SGD
+from suli_plugin.rounds import Round, Term, cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.training import Round, Term, cross_entropy
 from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 

@@ -12,8 +12,8 @@ from torch.optim.optimizer import Optimizer
 from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.optimizers import SGD
+from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.training import cross_entropy
 from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 

@@ -12,7 +12,7 @@ from benchmark_adapters.deletion.needed_images import NeededImages
 from benchmark_adapters.deletion.places import Place
 from benchmark_adapters.images.distinct_images import content_hashes
 from benchmark_adapters.splits.copies import Duplicate, copies_of_forgotten
-from suli_plugin.images import MEMORY_LIMIT
+from suli_plugin.pixel_store import MEMORY_LIMIT
 
 
 def copies_in_splits(

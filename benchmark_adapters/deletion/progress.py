@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from suli_plugin.training import HistoryEntry, Progress
+    from suli_plugin.history import HistoryEntry, Progress
 
 SECONDS_BETWEEN_LINES = 30.0
 

@@ -40,8 +40,8 @@ from benchmark_adapters.records.json_fields import (
 from benchmark_adapters.records.provenance import LIBRARIES
 from benchmark_adapters.records.record import SCHEMA_VERSION
 from benchmark_adapters.splits.copies import Duplicate
-from suli_plugin.plugins import Origin
-from suli_plugin.training import HistoryEntry
+from suli_plugin.history import HistoryEntry
+from suli_plugin.registry import Origin
 from suli_plugin.unlearner import RESOURCES, SCOPES
 
 # 2: every field is checked, and those of 1 do not have them all.

@@ -27,9 +27,10 @@ from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
 from suli_plugin.failure import Failure
-from suli_plugin.plugins import Origin, Registry
-from suli_plugin.runner import Unlearned, run
-from suli_plugin.training import Progress
+from suli_plugin.history import Progress
+from suli_plugin.registry import Origin, Registry
+from suli_plugin.runner import run
+from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
 
 BENCHMARK = "deletion_request"

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 
 from benchmark_adapters.records.run_record import cell_key
 from suli_plugin.benchmark import Benchmark, scope_of
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 from suli_plugin.unlearner import Unlearner
 
 

@@ -21,7 +21,7 @@ from benchmark_adapters.records.record import read_record, write_record
 from benchmark_adapters.records.run_record import run_record
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.failure import DoesNotApply
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 from suli_plugin.runner import run
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from suli_plugin.harness import Harness
 from suli_plugin.hookspecs import hookimpl
-from suli_plugin.plugins import Harness
 
 # Said where a harness is missing. README.md says why SUPREME comes without its dependencies.
 SUPREME = (

@@ -29,7 +29,7 @@ from benchmark_adapters.harnesses.translation import (
     untrained_copy,
 )
 from suli_plugin.plugins import registry
-from suli_plugin.runner import Unlearned
+from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
 

@@ -20,8 +20,9 @@ from torch.utils.data import (
 from benchmark_adapters.harnesses.peers import PeerMethod
 from suli_plugin.logits import logits_of
 from suli_plugin.plugins import registry
-from suli_plugin.runner import Unlearned, run
+from suli_plugin.runner import run
 from suli_plugin.twin import twin_of
+from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import ForgetRequest, Unlearner
 
 IMAGE_KEYS = ("pixel_values", "image", "img")

@@ -18,7 +18,8 @@ from benchmark_adapters.images.pixel_cache import (
     read_pixels,
     write_pixels,
 )
-from suli_plugin.images import MEMORY_LIMIT, Augment, ImageSet, Kind, PixelStore
+from suli_plugin.images import Augment, ImageSet, Kind
+from suli_plugin.pixel_store import MEMORY_LIMIT, PixelStore
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -13,7 +13,9 @@ from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.images import ImageSet
 from suli_plugin.optimizers import Adam
 from suli_plugin.randomness import seeded
-from suli_plugin.training import Round, StopRule, Trainer, cross_entropy
+from suli_plugin.rounds import Round, cross_entropy
+from suli_plugin.stopping import StopRule
+from suli_plugin.training import Trainer
 from suli_plugin.twin import twin_of
 
 

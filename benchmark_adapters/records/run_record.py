@@ -19,8 +19,9 @@ from benchmark_adapters.records.provenance import (
     versions,
 )
 from benchmark_adapters.records.record import canonical
-from suli_plugin.plugins import Origin
-from suli_plugin.runner import Unlearned, device_name
+from suli_plugin.registry import Origin
+from suli_plugin.runner import device_name
+from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import Unlearner
 
 

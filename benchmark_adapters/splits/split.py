@@ -16,7 +16,8 @@ from benchmark_adapters.splits.copies import Duplicate, copies_of_forgotten
 from benchmark_adapters.splits.part_hashes import overall_hash, part_hash, pixel_reader
 from benchmark_adapters.splits.recipes import Part, Recipe, Reference, divide
 from suli_plugin.failure import Failure
-from suli_plugin.images import MEMORY_LIMIT, Augment, ImageSet, Kind
+from suli_plugin.images import Augment, ImageSet, Kind
+from suli_plugin.pixel_store import MEMORY_LIMIT
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

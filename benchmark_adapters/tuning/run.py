@@ -25,8 +25,9 @@ from suli_plugin.benchmark import Benchmark
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import evaluate
 from suli_plugin.hyperparameters import bounds, check_hyperparameters
-from suli_plugin.plugins import Registry
-from suli_plugin.runner import Unlearned, run
+from suli_plugin.registry import Registry
+from suli_plugin.runner import run
+from suli_plugin.unlearned import DivergedRun, Unlearned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +150,7 @@ class TrialRuns:
                 accelerator=self.accelerator,
                 seed=cell.seed,
             )
-        except Diverged as error:
-            if error.unlearned is None:
-                raise
+        except DivergedRun as error:
             return error.unlearned, {}
         try:
             return unlearned, held_out.accuracies(unlearned.model)

@@ -12,7 +12,7 @@ from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.record import canonical, digest, read_record
 from leaderboards.board.board import REFERENCES, Board
 from leaderboards.claims.submission import SUFFIX, Checkpoints, Submission
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 
 Record = Mapping[str, Any]
 _RECORD = re.compile(r"\d+-[0-9a-f]{12}\.json")

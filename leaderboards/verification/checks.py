@@ -13,7 +13,7 @@ from leaderboards.board.board import REFERENCES, Board
 from leaderboards.board.measure import board_options
 from leaderboards.board.metrics import OPTIONAL
 from leaderboards.claims.submission import Submission, record_name
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 from suli_plugin.unlearner import Unlearner
 
 Record = Mapping[str, Any]

@@ -18,7 +18,7 @@ from leaderboards.verification.findings import Findings, differences
 from leaderboards.verification.reload import reload
 from leaderboards.verification.rerun import rerun
 from leaderboards.verification.rescore import rescore
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import Record, StoreEvidence
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
-from suli_plugin.plugins import Registry
+from suli_plugin.registry import Registry
 
 
 def check_installed(submission: Submission, registry: Registry) -> str:

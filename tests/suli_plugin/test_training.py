@@ -13,7 +13,8 @@ from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.baselines.random_label import RandomLabel, random_labels
 from suli_plugin import ImageSet, run
 from suli_plugin.batch_norm import batch_norms, evaluation_mode, training_mode
-from suli_plugin.training import Round, Term, Trainer, cross_entropy
+from suli_plugin.rounds import Round, Term, cross_entropy
+from suli_plugin.training import Trainer
 
 FORGET = request("class-wise").forget
 

@@ -6,7 +6,7 @@ from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.progress import RoundLines, round_progress
-from suli_plugin.training import HistoryEntry
+from suli_plugin.history import HistoryEntry
 
 
 def entry(step, loss=0.5, forget=0.25):

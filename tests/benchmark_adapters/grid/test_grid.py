@@ -22,7 +22,8 @@ from suli_plugin import Unlearner
 from suli_plugin.benchmark import scope_of
 from suli_plugin.cli import main
 from suli_plugin.failure import DoesNotApply
-from suli_plugin.plugins import Origin, load_plugins
+from suli_plugin.plugins import load_plugins
+from suli_plugin.registry import Origin
 
 CHEAP = ["original", "logit_mask", "bn_drift"]
 REGISTRY = load_plugins(strict=True)

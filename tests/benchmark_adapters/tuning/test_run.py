@@ -20,8 +20,9 @@ from benchmark_adapters.tuning.run import TrialRuns, Tuning, trial_cells, tunabl
 from benchmark_adapters.tuning.trial_table import trial_tables
 from suli_plugin import SU
 from suli_plugin.cli import main
-from suli_plugin.plugins import Origin, load_plugins
-from suli_plugin.training import cross_entropy
+from suli_plugin.plugins import load_plugins
+from suli_plugin.registry import Origin
+from suli_plugin.rounds import cross_entropy
 
 ACCELERATOR = Accelerator()
 
