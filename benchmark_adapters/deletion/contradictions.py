@@ -19,6 +19,7 @@ def contradictions(receipt: Receipt) -> Iterator[str]:
     yield from _of_sets(receipt)
     yield from _of_forget_set(receipt)
     yield from _of_run(receipt)
+    yield from _of_kept_classes(receipt)
 
 
 def _of_hashes(receipt: Receipt) -> Iterator[str]:
@@ -77,6 +78,25 @@ def _of_forget_set(receipt: Receipt) -> Iterator[str]:
         yield f"it lists {len(set(ids))} ids for {forgotten['count']} forgotten samples"
     if forgotten["contents"] and set(forgotten["contents"]) != set(ids):
         yield "it has the contents of other samples than it lists"
+
+
+def _of_kept_classes(receipt: Receipt) -> Iterator[str]:
+    """Together the kept classes of a set are as accurate as the set."""
+    whole = {"retain": "retain_accuracy", "test": "test_accuracy"}
+    if receipt["forget_set"]["classes"]:
+        whole["test"] = "test_retain_accuracy"
+    for model, metrics in (
+        ("original", receipt["original_metrics"]),
+        ("unlearned", receipt["record"]["metrics"]),
+    ):
+        for name, metric in whole.items():
+            kept = [each for each in receipt["kept_classes"] if each["set"] == name]
+            right = sum(each[model] * each["count"] for each in kept)
+            count = sum(each["count"] for each in kept)
+            if abs(right - metrics.get(metric, 0.0) * count) > 0.5 or bool(kept) != (
+                metric in metrics
+            ):
+                yield f"the accuracies of its kept classes do not make up the {metric}"
 
 
 def _of_run(receipt: Receipt) -> Iterator[str]:

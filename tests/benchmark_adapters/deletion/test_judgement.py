@@ -152,5 +152,10 @@ def test_the_kept_class_that_fell_the_furthest_is_named(original, digits, tmp_pa
     assert f"worst kept class (test): {worst['name']}" in done.stdout
     assert f"warning: class {worst['name']}, which was to be kept, fell" in done.stderr
     assert f"`{worst['name']}` fell the furthest" in (out / "README.md").read_text()
+    receipt = read_receipt(out)
     count = sum(each["count"] for each in kept if each["set"] == "retain")
-    assert count == read_receipt(out)["dataset"]["sets"]["retain"]["count"]
+    assert count == receipt["dataset"]["sets"]["retain"]["count"]
+    assert not list(contradictions(receipt))
+    next(each for each in receipt["kept_classes"] if each == worst)["unlearned"] = 0.9
+    (found,) = contradictions(receipt)
+    assert found == "the accuracies of its kept classes do not make up the test_retain_accuracy"
