@@ -103,7 +103,8 @@ def unlearn(**options: Any) -> None:
     """Make an original forget a class or listed samples; write a checkpoint and its receipt.
 
     A method gets the data that it declares and no other: SULI the forget data alone. With
-    --retain or --test, what was kept is measured before and after.
+    --retain or --test, what was kept is measured before and after. The original is scored first:
+    data that it knows by chance alone are refused, and so is an outcome in which no weight changed.
 
     \b
     suli unlearn --model org/resnet20 --dataset uoft-cs/cifar10 --forget-class automobile \\
