@@ -44,7 +44,7 @@ def test_architecture_and_number_of_classes_reach_the_loader_and_the_receipt(gra
     net, photos, out = gray / "net.pt", gray / "photos", tmp_path / "out"
     said = ("--architecture", "digits_convnet", "--mean", "0.3", "--std", "0.37")
     asked = (*UNLEARN, "--model", net, "--dataset", photos, "--forget-class", "digit 3",
-             "--method", "suli", "--output", out, *said)  # fmt: skip
+             "--method", "suli", "--at-most", 1, "--output", out, *said)  # fmt: skip
     refused = suli(*asked, code=1).stderr.splitlines()[-1]
     assert "nothing here says its num_classes: pass --num-classes" in refused
     suli(*asked, "--num-classes", 10)
@@ -64,7 +64,8 @@ def test_what_is_found_around_the_weights_is_used_and_said(gray, tmp_path):
     state |= {"0.mean": torch.tensor([0.3]), "0.std": torch.tensor([0.37])}
     torch.save({"epoch": 30, "model": state}, tmp_path / "best.pth.tar")
     asked = ("unlearn", "--model", tmp_path / "best.pth.tar", "--dataset", gray / "photos")
-    how = ("--forget-class", "digit 3", "--method", "suli", "--output", tmp_path / "out")
+    how = ("--forget-class", "digit 3", "--method", "suli", "--at-most", 1)
+    how = (*how, "--output", tmp_path / "out")
     done = suli(*asked, *how, "--architecture", "digits_convnet", "--num-classes", 10)
     notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
     assert notes[:2] == [
