@@ -163,9 +163,10 @@ class Adv(ForgetOnly):
             frozen = self.adversarial_batch_norm == "frozen"
             return training_mode(model, "frozen") if frozen else nullcontext()
 
+        # In the source's order: BatchNorm's running statistics end with those of forget images.
         return [
-            Term(session.forget, forget, _ascent, len(forget) / total),
             Term(adversaries, positions, cross_entropy, len(positions) / total, around),
+            Term(session.forget, forget, _ascent, len(forget) / total),
         ]
 
     def _penalty(self, model: nn.Module, session: Session) -> Callable[[], Tensor] | None:
@@ -180,8 +181,8 @@ class Adv(ForgetOnly):
         """The settings for a ResNet-18 on CIFAR-10, instance-wise (csm9493/L2UL at 5fb777b).
 
         20 images each by 100 steps of 0.1 in a ball of 4, SGD 1e-3, momentum 0.9, weight decay
-        1e-4, batches of 32 and 256, until forget accuracy 0, asked after every update, in at
-        most 1,000 epochs.
+        1e-4, batches of 32 and 256, until forget accuracy 0, asked before the first update, as
+        there, and after every one, in at most 1,000 epochs.
         """
         return cls(epochs=1000, stop_at_zero=True)
 

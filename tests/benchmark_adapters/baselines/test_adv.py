@@ -58,7 +58,7 @@ def test_targets_are_not_the_images_own_and_mostly_reached(scope, monkeypatch):
     watched = Watched(monkeypatch)
     wanted = request(scope)
     result = run(Adv(epochs=1, stop="never", **QUICK), trained_convnet(), wanted)
-    adversaries = watched.steps[0][1].images
+    adversaries = watched.steps[0][0].images
     assert len(adversaries) == 2 * len(wanted.forget)
     own = wanted.forget.labels.repeat_interleave(2)
     assert not bool((adversaries.labels == own).any())
@@ -68,7 +68,7 @@ def test_targets_are_not_the_images_own_and_mostly_reached(scope, monkeypatch):
 def test_targets_are_in_no_forgotten_class(monkeypatch):
     watched = Watched(monkeypatch)
     run(Adv(epochs=1, stop="never", **QUICK), trained_convnet(), request_of_two_classes())
-    targets = watched.steps[0][1].images.labels
+    targets = watched.steps[0][0].images.labels
     assert set(targets.tolist()) == {0, 1, 2, 4, 6, 7, 8, 9}
 
 
@@ -79,10 +79,10 @@ def test_a_step_weighs_both_kinds_by_their_number(monkeypatch):
         trained_convnet(),
         request("instance-wise", count=50),
     )
-    sizes = [(len(forget.positions), len(other.positions)) for forget, other in watched.steps]
+    sizes = [(len(forget.positions), len(other.positions)) for other, forget in watched.steps]
     # 100 adversarial images make batches of 60 and 40; 50 forget images go round in 20, 20, 10.
     assert sizes == [(20, 60), (20, 40), (10, 60), (20, 40)]
-    for (forget, other), (n_f, n_a) in zip(watched.steps, sizes, strict=True):
+    for (other, forget), (n_f, n_a) in zip(watched.steps, sizes, strict=True):
         assert forget.weight == pytest.approx(n_f / (n_f + n_a))
         assert other.weight == pytest.approx(n_a / (n_f + n_a))
 
