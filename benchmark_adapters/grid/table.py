@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
-from typing import Any
+
+from benchmark_adapters.grid.columns import Column, Record, first_columns, panel_columns
 
 REFERENCE_ROWS = ("original", "retrain")
-GAP_METRICS = ("forget_accuracy", "retain_accuracy", "test_retain_accuracy", "mia_accuracy")
 MARK = "†"
 CONTROL_NOTE = "a control is as good as the best method: this column does not tell methods apart"
-Record = Mapping[str, Any]
-Value = Callable[[Record, Mapping[int, Record]], float | None]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its title, its value in a record, its scale, and how far from ideal a mean is.
-
-    cost: time or passes, where a control that does nothing is best without saying anything.
-    """
-
-    title: str
-    value: Value
-    distance: Callable[[float, float | None], float]
-    scale: float = 1.0
-    decimals: int = 1
-    cost: bool = False
 
 
 @dataclass
@@ -39,20 +22,6 @@ class Row:
     control: bool
     values: list[list[float | None]]
     best: set[int] = field(default_factory=set)
-
-
-def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | None:
-    """Mean absolute difference to Retrain of the same seed over forget, retain, test and MIA.
-
-    A fraction; None where there is no Retrain. Test is test-retain class-wise.
-    """
-    other = retrained.get(record["seed"])
-    if other is None:
-        return None
-    names = [name for name in GAP_METRICS if name in record["metrics"]]
-    if "test_retain_accuracy" not in names:
-        names.append("test_accuracy")
-    return mean(abs(record["metrics"][name] - other["metrics"][name]) for name in names)
 
 
 def with_deviation(values: Sequence[float], decimals: int) -> str:
@@ -79,7 +48,7 @@ def scenario_rows(
 
     columns: those of the first table where none are given (see `panel_columns`).
     """
-    chosen = list(columns or _columns(class_wise=records[0]["scope"] == "class-wise"))
+    chosen = list(columns or first_columns(class_wise=records[0]["scope"] == "class-wise"))
     retrained = {r["seed"]: r for r in records if r["method"] == "retrain"}
     by_label: dict[str, list[Record]] = {}
     for record in records:
@@ -114,74 +83,6 @@ def reached_by_controls(columns: Sequence[Column], rows: Sequence[Row]) -> dict[
         if controls and not column.cost:
             found[index] = controls
     return found
-
-
-def panel_columns(records: Sequence[Record]) -> list[Column]:
-    """The further metrics that some of these records have."""
-    measured = {name for record in records for name in record["metrics"]}
-    return [column for name, column in _PANEL.items() if name in measured]
-
-
-def _metric(name: str) -> Value:
-    return lambda record, retrained: record["metrics"].get(name)
-
-
-def _lower(value: float, retrained: float | None) -> float:
-    return value
-
-
-def _higher(value: float, retrained: float | None) -> float:
-    return -value
-
-
-def _as_retrained(value: float, retrained: float | None) -> float:
-    """Without Retrain nothing is nearer."""
-    return abs(value - retrained) if retrained is not None else math.nan
-
-
-def _chance(value: float, retrained: float | None) -> float:
-    return abs(value - 0.5)
-
-
-_PANEL = {
-    name: Column(title, _metric(name), distance, scale, decimals)
-    for name, title, distance, scale, decimals in (
-        ("linear_probe_forget_accuracy", "probe-forget %", _as_retrained, 100, 1),
-        ("relearn_updates", "relearn", _as_retrained, 1, 1),
-        ("activation_distance", "activation", _lower, 1, 3),
-        ("js_divergence", "JS", _lower, 1, 3),
-        ("mia_auc", "MIA AUC", _chance, 1, 3),
-        ("mia_efficacy", "MIA-eff.", _as_retrained, 1, 3),
-        ("zrf", "ZRF", _as_retrained, 1, 3),
-        ("average_gap", "average gap %", _lower, 100, 1),
-        ("tow", "ToW", _higher, 1, 3),
-    )
-}
-
-
-def _columns(*, class_wise: bool) -> list[Column]:
-    test = [
-        Column("test-retain %", _metric("test_retain_accuracy"), _higher, 100),
-        Column("test-forget %", _metric("test_forget_accuracy"), _lower, 100),
-    ]
-    if not class_wise:
-        test = [Column("test %", _metric("test_accuracy"), _higher, 100)]
-    forgotten = _lower if class_wise else _as_retrained
-    return [
-        Column("retain %", _metric("retain_accuracy"), _higher, 100),
-        Column("forget %", _metric("forget_accuracy"), forgotten, 100),
-        *test,
-        Column("MIA", _metric("mia_accuracy"), _chance, decimals=3),
-        Column("update s", lambda r, _: r["seconds"]["update"], _lower, 1, 2, cost=True),
-        Column("total s", lambda r, _: r["seconds"]["total"], _lower, 1, 2, cost=True),
-        Column("forwards", lambda r, _: _passes(r, "forward"), _lower, 1, 0, cost=True),
-        Column("backwards", lambda r, _: _passes(r, "backward"), _lower, 1, 0, cost=True),
-        Column("gap %", gap_to_retrain, _lower, 100),
-    ]
-
-
-def _passes(record: Record, direction: str) -> float:
-    return float(sum(record["passes"][direction].values()))
 
 
 def _distances(column: Column, index: int, rows: Sequence[Row]) -> dict[str, float]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from benchmark_adapters.grid.columns import panel_columns
 from benchmark_adapters.grid.table import (
     CONTROL_NOTE,
     MARK,
-    panel_columns,
     reached_by_controls,
     scenario_rows,
     table_cell,

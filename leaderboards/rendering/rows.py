@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from benchmark_adapters.grid.table import GAP_METRICS
+from benchmark_adapters.grid.columns import GAP_METRICS
 
 State = Literal["claimed", "re-scored", "reproduced", "refuted", "reported"]
 

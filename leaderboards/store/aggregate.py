@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmark_adapters.grid.columns import gap_to_retrain
 from benchmark_adapters.grid.scored_case import RETRAIN
-from benchmark_adapters.grid.table import gap_to_retrain
 from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import REFERENCES, Board, board_names, load_board
 from leaderboards.board.metrics import score_values

@@ -2,9 +2,8 @@
 
 import pytest
 
+from benchmark_adapters.grid.columns import gap_to_retrain, panel_columns
 from benchmark_adapters.grid.table import (
-    gap_to_retrain,
-    panel_columns,
     reached_by_controls,
     scenario_rows,
     scenario_tables,

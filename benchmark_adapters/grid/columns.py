@@ -1,0 +1,111 @@
+"""The columns of a grid's tables: a value of a record, its unit, and what is ideal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+GAP_METRICS = ("forget_accuracy", "retain_accuracy", "test_retain_accuracy", "mia_accuracy")
+Record = Mapping[str, Any]
+Value = Callable[[Record, Mapping[int, Record]], float | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title, its value in a record, its scale, and how far from ideal a mean is.
+
+    cost: time or passes, where a control that does nothing is best without saying anything.
+    """
+
+    title: str
+    value: Value
+    distance: Callable[[float, float | None], float]
+    scale: float = 1.0
+    decimals: int = 1
+    cost: bool = False
+
+
+def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | None:
+    """Mean absolute difference to Retrain of the same seed over forget, retain, test and MIA.
+
+    A fraction; None where there is no Retrain. Test is test-retain class-wise.
+    """
+    other = retrained.get(record["seed"])
+    if other is None:
+        return None
+    names = [name for name in GAP_METRICS if name in record["metrics"]]
+    if "test_retain_accuracy" not in names:
+        names.append("test_accuracy")
+    return mean(abs(record["metrics"][name] - other["metrics"][name]) for name in names)
+
+
+def panel_columns(records: Sequence[Record]) -> list[Column]:
+    """The further metrics that some of these records have."""
+    measured = {name for record in records for name in record["metrics"]}
+    return [column for name, column in _PANEL.items() if name in measured]
+
+
+def _metric(name: str) -> Value:
+    return lambda record, retrained: record["metrics"].get(name)
+
+
+def _lower(value: float, retrained: float | None) -> float:
+    return value
+
+
+def _higher(value: float, retrained: float | None) -> float:
+    return -value
+
+
+def _as_retrained(value: float, retrained: float | None) -> float:
+    """Without Retrain nothing is nearer."""
+    return abs(value - retrained) if retrained is not None else math.nan
+
+
+def _chance(value: float, retrained: float | None) -> float:
+    return abs(value - 0.5)
+
+
+_PANEL = {
+    name: Column(title, _metric(name), distance, scale, decimals)
+    for name, title, distance, scale, decimals in (
+        ("linear_probe_forget_accuracy", "probe-forget %", _as_retrained, 100, 1),
+        ("relearn_updates", "relearn", _as_retrained, 1, 1),
+        ("activation_distance", "activation", _lower, 1, 3),
+        ("js_divergence", "JS", _lower, 1, 3),
+        ("mia_auc", "MIA AUC", _chance, 1, 3),
+        ("mia_efficacy", "MIA-eff.", _as_retrained, 1, 3),
+        ("zrf", "ZRF", _as_retrained, 1, 3),
+        ("average_gap", "average gap %", _lower, 100, 1),
+        ("tow", "ToW", _higher, 1, 3),
+    )
+}
+
+
+def first_columns(*, class_wise: bool) -> list[Column]:
+    """Accuracies, the loss attack, cost, and the gap to Retrain."""
+    test = [
+        Column("test-retain %", _metric("test_retain_accuracy"), _higher, 100),
+        Column("test-forget %", _metric("test_forget_accuracy"), _lower, 100),
+    ]
+    if not class_wise:
+        test = [Column("test %", _metric("test_accuracy"), _higher, 100)]
+    forgotten = _lower if class_wise else _as_retrained
+    return [
+        Column("retain %", _metric("retain_accuracy"), _higher, 100),
+        Column("forget %", _metric("forget_accuracy"), forgotten, 100),
+        *test,
+        Column("MIA", _metric("mia_accuracy"), _chance, decimals=3),
+        Column("update s", lambda r, _: r["seconds"]["update"], _lower, 1, 2, cost=True),
+        Column("total s", lambda r, _: r["seconds"]["total"], _lower, 1, 2, cost=True),
+        Column("forwards", lambda r, _: _passes(r, "forward"), _lower, 1, 0, cost=True),
+        Column("backwards", lambda r, _: _passes(r, "backward"), _lower, 1, 0, cost=True),
+        Column("gap %", gap_to_retrain, _lower, 100),
+    ]
+
+
+def _passes(record: Record, direction: str) -> float:
+    return float(sum(record["passes"][direction].values()))
