@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from benchmark_adapters.deletion.judgement import came_back, outcome
 from benchmark_adapters.deletion.measures import worst_kept
 
-_LOAD = """```python
+_USE = """## Use
+
+```python
 from benchmark_adapters.originals import load_original
 
 model = load_original("{place}").model
-```"""
+```
+
+`unlearning.json` is the receipt: hashes of original, forget set and result, and the whole record. \
+`suli receipt verify {place}` computes them again and names what does not match.
+"""
+_PLACE = re.compile(r'load_original\("([^"\n]+)"\)')
 _MADE = "was made to"
 _ALWAYS = (
     "This is approximate unlearning. Nothing here proves that the model equals one that was "
@@ -26,6 +34,30 @@ _ALWAYS = (
 
 def card(facts: Mapping[str, Any], place: str) -> str:
     """README.md for a receipt's facts. place: what to load, a folder's or repository's name."""
+    return said(facts) + use(place)
+
+
+def use(place: str) -> str:
+    """The card's last section: how to load and to verify what is at that place."""
+    return _USE.format(place=place)
+
+
+def placed(text: str, place: str) -> str:
+    """The card for another place: only its last section names one. Raises ValueError."""
+    return parted(text)[0] + use(place)
+
+
+def parted(text: str) -> tuple[str, str]:
+    """What a card says, and the place that it names. Raises ValueError for what is no card."""
+    start = text.rfind(_USE.partition("\n")[0])
+    found = _PLACE.search(text, max(start, 0))
+    if start < 0 or found is None or text[start:] != use(found[1]):
+        raise ValueError("its last section does not say how to load the checkpoint, and no more")
+    return text[:start], found[1]
+
+
+def said(facts: Mapping[str, Any]) -> str:
+    """The card but for its last section, which alone depends on where the checkpoint is."""
     original, record, forgotten = facts["original"], facts["record"], facts["forget_set"]
     named = f"`{_plain(original['source'])}`"
     sections = [
@@ -39,11 +71,8 @@ def card(facts: Mapping[str, Any], place: str) -> str:
         f"## Method\n\n{_method(record)}",
         f"## Measured\n\n{_metrics(facts)}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
-        f"## Use\n\n{_LOAD.format(place=place)}\n\n`unlearning.json` is the receipt: hashes of "
-        f"original, forget set and result, and the whole record. `suli receipt verify DIR` "
-        f"computes them again and names what does not match.",
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(sections) + "\n\n"
 
 
 def limits(facts: Mapping[str, Any]) -> list[str]:

@@ -92,7 +92,7 @@ def find_places(
     SplitMismatch for a stored split over other data, OtherContent for ids whose rows have moved,
     HubError where the Hub can't be used.
     """
-    source, name = _source_and_split(options.dataset)
+    source, name = source_and_split(options.dataset)
     stored = split_names(source)
     if name and not stored:
         raise ValueError(f"{source} holds no stored split, so none named {name!r}")
@@ -106,7 +106,7 @@ def find_places(
     return _of_images(options, classes, accelerator)
 
 
-def _source_and_split(dataset: str) -> tuple[str, str | None]:
+def source_and_split(dataset: str) -> tuple[str, str | None]:
     """A place and the name of a stored split there; a folder's own name may hold colons."""
     place, colon, name = dataset.rpartition(":")
     if local_folder(dataset) is not None or not colon:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.deletion.judgement import accepted, outcome
-from benchmark_adapters.deletion.receipt import RECEIPT, check_receipt, file_hashes, read_receipt
+from benchmark_adapters.deletion.checkpoint_checks import checked_checkpoint
+from benchmark_adapters.deletion.checkpoint_files import (
+    CARD,
+    RECEIPT,
+    SIGNATURE,
+    checkpoint_files,
+)
+from benchmark_adapters.deletion.model_card import placed
 from benchmark_adapters.hub.access import REPOSITORY, HubError
+from benchmark_adapters.hub.left_behind import left_behind
 from benchmark_adapters.hub.push import broken_uploads, pushed
 from benchmark_adapters.originals.checkpoints import WEIGHTS
-from benchmark_adapters.originals.weight_files import SUFFIXES
 
 _DESCRIPTION = """{what} with {method}, from {original}.
 
-`{receipt}` is the receipt; `suli receipt verify` computes its hashes again.{removed}"""
+`{receipt}` is the receipt; `suli receipt verify {repository}` computes it again.{removed}"""
 
 
 @dataclass(frozen=True)
@@ -42,18 +49,24 @@ def publish(
     private: bool = False,
     create_pr: bool = False,
     force: bool = False,
+    sign: Callable[[Path], None] = lambda folder: None,
     token: str | None = None,
 ) -> Published:
     """Push a whole checkpoint to a model repository, which is made if it is not there.
 
-    Other weights in the repository are removed in the same commit, since they still hold what
-    was forgotten. A checkpoint that is there already, or proposed in an open pull request, is
-    not pushed twice. force: replace another model on the main branch. Raises ValueError for a
-    folder that is not whole and for another model that is there, HubError where the Hub refuses
-    or can't be reached.
+    Whatever else may hold weights in the repository is removed in the same commit, since it
+    still holds what was forgotten (see `left_behind`). The model card names the repository; the
+    folder's own stays as it is. A checkpoint that is there already, or proposed in an open pull
+    request, is not pushed twice. A commit is made on top of what was looked at: if another comes
+    between, this one is made anew on top of that, by the same rules.
+
+    sign: signs the folder first. force: replace another model on the main branch. Raises
+    ValueError for a folder that is not whole and for another model that is there, HubError where
+    the Hub refuses or can't be reached.
     """
     check_repository(repository)
     receipt = checked_checkpoint(folder)
+    sign(folder)
     push = _Push(folder, repository, receipt, private, create_pr, force, token)
     with _remedy(repository, create_pr):
         return pushed(repository, push, token=token)
@@ -63,28 +76,6 @@ def check_repository(repository: str) -> None:
     """Raise ValueError for what can't be the name of a repository."""
     if not REPOSITORY.fullmatch(repository):
         raise ValueError(f"a repository is named org/name, got {repository!r}")
-
-
-def checked_checkpoint(folder: Path) -> dict[str, Any]:
-    """The receipt of a folder that is as it was written. Raises ValueError if it is not."""
-    receipt = read_receipt(folder)
-    try:
-        check_receipt(receipt)
-    except ValueError as error:
-        raise ValueError(f"{folder / RECEIPT}: {error}; not published") from error
-    wanted = {**receipt["files"], WEIGHTS: receipt["result"]["sha256"]}
-    found = file_hashes(folder, besides=(RECEIPT,))
-    if not accepted(receipt):
-        raise ValueError(
-            f"{folder} is {outcome(receipt)}; not published (unlearn again, and accept such an "
-            f"outcome with --at-most)"
-        )
-    differing = sorted(name for name in wanted | found if wanted.get(name) != found.get(name))
-    if differing:
-        raise ValueError(
-            f"{folder} is not as its receipt says: {', '.join(differing)}; not published"
-        )
-    return receipt
 
 
 @dataclass(frozen=True)
@@ -104,71 +95,102 @@ class _Push:
 
         api = HfApi(token=self.token)
         api.create_repo(self.repository, private=self.private, exist_ok=True)
-        head = api.model_info(self.repository, files_metadata=True)
-        page = f"{api.endpoint}/{self.repository}"
-        if self._is_at(api, str(head.sha)):
-            return Published(
-                self.repository, str(head.sha), f"{page}/commit/{head.sha}", changed=False
-            )
+        head = self._info(api)
+        stale = left_behind(head, self.files, self.token)
+        if not stale and self._is_at(api, head):
+            url = f"{api.endpoint}/{self.repository}/commit/{head.sha}"
+            return Published(self.repository, str(head.sha), url, changed=False)
         if self.create_pr:
-            return self._proposed(api) or self._commit(api, head)
-        self._check_free(head)
-        return self._commit(api, head)
+            return self._proposed(api) or self._proposal(api, head, stale)
+        self._check_free(head, stale)
+        commit = self._commit(api, head, stale)
+        return Published(self.repository, commit.oid, str(commit.commit_url))
+
+    @cached_property
+    def files(self) -> dict[str, Path | bytes]:
+        """What is pushed, by its path there: the folder's files, the card as it is there."""
+        files: dict[str, Path | bytes] = {
+            name: self.folder / name for name in checkpoint_files(self.folder)
+        }
+        text = (self.folder / CARD).read_text(encoding="utf-8")
+        return {**files, CARD: placed(text, self.repository).encode()}
 
     @property
     def title(self) -> str:
         """The same for the same checkpoint, so that a proposal is found again."""
         return f"Unlearn {_what(self.receipt)} [receipt {self.receipt['digest'][:12]}]"
 
-    def _proposed(self, api: Any) -> Published | None:
-        """The open pull request with this checkpoint, if there is one."""
-        for pull in api.get_repo_discussions(
+    def _info(self, api: Any, revision: str | None = None) -> Any:
+        return api.model_info(self.repository, revision=revision, files_metadata=True)
+
+    def _proposals(self, api: Any) -> list[Any]:
+        """The open pull requests for this checkpoint, the oldest first."""
+        pulls = api.get_repo_discussions(
             self.repository, discussion_type="pull_request", discussion_status="open"
-        ):
+        )
+        same = (pull for pull in pulls if pull.title == self.title)
+        return sorted(same, key=lambda pull: pull.num)
+
+    def _proposed(self, api: Any) -> Published | None:
+        """The oldest open pull request with this very checkpoint, if there is one."""
+        for pull in self._proposals(api):
             revision = f"refs/pr/{pull.num}"
-            if pull.title == self.title and self._is_at(api, revision):
+            if self._is_at(api, self._info(api, revision)):
                 return Published(self.repository, revision, pull.url, pull.num, changed=False)
         return None
 
-    def _is_at(self, api: Any, revision: str) -> bool:
-        """Whether the files at a revision are those of the receipt."""
-        info = api.model_info(self.repository, revision=revision, files_metadata=True)
-        there = {file.rfilename: file.lfs["sha256"] if file.lfs else None for file in info.siblings}
-        if there.get(WEIGHTS) != self.receipt["result"]["sha256"] or RECEIPT not in there:
-            return False
-        found = api.hf_hub_download(self.repository, RECEIPT, revision=info.sha)
-        return Path(found).read_bytes() == (self.folder / RECEIPT).read_bytes()
+    def _proposal(self, api: Any, head: Any, stale: list[str]) -> Published:
+        """A new pull request, unless another with the same was opened meanwhile: that one then."""
+        commit = self._commit(api, head, stale)
+        first = self._proposed(api)
+        if first is not None and first.pull_request != commit.pr_num:
+            api.change_discussion_status(
+                self.repository, commit.pr_num, "closed",
+                comment=f"The same as #{first.pull_request}.",
+            )  # fmt: skip
+            return first
+        return Published(
+            self.repository, str(commit.pr_revision), str(commit.pr_url), commit.pr_num
+        )
 
-    def _check_free(self, head: Any) -> None:
-        weights = _weights(head)
+    def _is_at(self, api: Any, info: Any) -> bool:
+        """Whether the files at a revision are those that would be pushed."""
+        there = {file.rfilename: file.lfs["sha256"] if file.lfs else None for file in info.siblings}
+        if there.get(WEIGHTS) != self.receipt["result"]["sha256"] or self.files.keys() - there:
+            return False
+        return all(
+            Path(api.hf_hub_download(self.repository, name, revision=info.sha)).read_bytes()
+            == _bytes(self.files[name])
+            for name in (RECEIPT, CARD, SIGNATURE)
+            if name in self.files
+        )
+
+    def _check_free(self, head: Any, stale: list[str]) -> None:
+        there = {file.rfilename for file in head.siblings}
+        weights = sorted({*stale, *(there & {WEIGHTS})})
         if weights and not self.force:
             raise ValueError(
                 f"{self.repository} holds another model ({', '.join(weights)}); propose this one "
                 f"with --create-pr, or replace that with --force"
             )
 
-    def _commit(self, api: Any, head: Any) -> Published:
+    def _commit(self, api: Any, head: Any, stale: list[str]) -> Any:
+        """One commit on top of `head` and of nothing else."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        paths = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        stale = [name for name in _weights(head) if name != WEIGHTS]
         operations = [
-            *(CommitOperationAdd(_name(path, self.folder), path) for path in paths),
+            *(CommitOperationAdd(name, content) for name, content in self.files.items()),
             *map(CommitOperationDelete, stale),
         ]
         with broken_uploads():
-            commit = api.create_commit(
+            return api.create_commit(
                 self.repository,
                 operations,
                 commit_message=self.title,
                 commit_description=self._description(stale),
                 create_pr=self.create_pr,
+                parent_commit=head.sha,
             )
-        if not self.create_pr:
-            return Published(self.repository, commit.oid, str(commit.commit_url))
-        return Published(
-            self.repository, str(commit.pr_revision), str(commit.pr_url), commit.pr_num
-        )
 
     def _description(self, stale: list[str]) -> str:
         receipt, original = self.receipt, self.receipt["original"]
@@ -181,6 +203,7 @@ class _Push:
             method=receipt["record"]["method"],
             original=original["source"] + (f"@{original['commit']}" if original["commit"] else ""),
             receipt=RECEIPT,
+            repository=self.repository,
             removed=removed if stale else "",
         )
 
@@ -199,16 +222,10 @@ def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
         raise
 
 
-def _weights(head: Any) -> list[str]:
-    """The files of weights at the top of a repository."""
-    names = [PurePosixPath(file.rfilename) for file in head.siblings]
-    return sorted(str(name) for name in names if name.suffix in SUFFIXES and len(name.parts) == 1)
-
-
 def _what(receipt: dict[str, Any]) -> str:
     forgotten = receipt["forget_set"]
     return ", ".join(forgotten["class_names"]) or f"{forgotten['count']} samples"
 
 
-def _name(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+def _bytes(content: Path | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()

@@ -6,7 +6,9 @@ dataset          the same of the data, and split, count and sha256 of every set
 forget_set       count, sha256, and the classes or the ids; where those are rows, the SHA-256 of
                  each encoded image by its id (contents)
 result           sha256 of the file of weights, state_hash
+card             sha256 of README.md without its last section, which names its place
 files            sha256 of every other file of the checkpoint
+reads            the resources that the method read
 original_metrics the original's, on the same data as the record's `metrics`
 forgotten_before what earlier requests made the original forget, the oldest first
 kept_classes     the accuracy on each class that was kept, before and after
@@ -22,24 +24,28 @@ Folders are named by their last part alone, since receipts are published.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.deletion.checkpoint_files import CARD, RECEIPT, SIGNATURE, file_hashes
 from benchmark_adapters.deletion.contradictions import contradictions
 from benchmark_adapters.deletion.judgement import judgement_of
 from benchmark_adapters.deletion.options import DataOptions
+from benchmark_adapters.deletion.places import source_and_split
 from benchmark_adapters.deletion.receipt_fields import DATA_LIBRARIES, FORMAT, check_fields
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
+from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.sample_names import HASH
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 from benchmark_adapters.records.record import check_record, completed, digest, write_atomically
 from benchmark_adapters.records.strict_json import strict_json
+from benchmark_adapters.splits.split import Split
 
-RECEIPT = "unlearning.json"
+# Files with a hash elsewhere in the receipt, and those that it can't have one of.
+BY_THEMSELVES = (WEIGHTS, RECEIPT, CARD, SIGNATURE)
 # A receipt lists the ids of what was forgotten.
 _LIMIT = 256 * 2**20
 
@@ -51,34 +57,38 @@ def facts_of(
     *,
     given: Mapping[str, Any],
     command: str,
-    weights_sha256: str,
 ) -> dict[str, Any]:
-    """All of a receipt but the hashes of the other files. given: said about the original."""
+    """All of a receipt but the hashes of files. given: said about the original."""
     facts = {
         "format": FORMAT,
-        "original": _original(request, outcome, given),
-        "dataset": _dataset(request, options),
-        "forget_set": _forget_set(request),
-        "result": {
-            "weights_file": WEIGHTS,
-            "sha256": weights_sha256,
-            "state_hash": outcome.record["unlearned_hash"],
-        },
+        **parts_of(request, options, given, outcome.record["original_hash"]),
+        "result": {"weights_file": WEIGHTS, "state_hash": outcome.record["unlearned_hash"]},
         "original_metrics": outcome.original_metrics,
-        "forgotten_before": request.data.before.as_list(),
         "kept_classes": [vars(each) for each in outcome.kept],
         "judgement": {"at_most": request.at_most},
-        "not_measured": request.not_measured,
-        "reads": list(request.reads),
         "record": _record(request, outcome, command),
         "versions": {name: version(name) for name in DATA_LIBRARIES},
     }
     return facts | {"judgement": judgement_of(facts)}
 
 
+def parts_of(
+    request: DeletionRequest, options: DataOptions, given: Mapping[str, Any], original_hash: str
+) -> dict[str, Any]:
+    """The parts of a receipt that request and data decide, whatever the run does."""
+    return {
+        "original": _original(request, given, original_hash),
+        "dataset": _dataset(request, options),
+        "forget_set": _forget_set(request),
+        "forgotten_before": request.data.before.as_list(),
+        "not_measured": request.not_measured,
+        "reads": list(request.reads),
+    }
+
+
 def write_receipt(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write the receipt of a checkpoint whose other files are all there."""
-    receipt = {**facts, "files": file_hashes(folder, besides=(WEIGHTS, RECEIPT))}
+    receipt = {**facts, "files": file_hashes(folder, besides=BY_THEMSELVES)}
     receipt["digest"] = digest(receipt)
     text = json.dumps(receipt, indent=1, allow_nan=False, ensure_ascii=False)
     write_atomically(folder / RECEIPT, text + "\n")
@@ -112,18 +122,6 @@ def check_receipt(receipt: Mapping[str, Any]) -> None:
         raise ValueError("; ".join(found))
 
 
-def file_hashes(folder: Path, *, besides: tuple[str, ...] = ()) -> dict[str, str]:
-    """SHA-256 of every file below the folder, by its path there."""
-    names = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-    )
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in names
-        if name not in besides
-    }
-
-
 def options_of(receipt: Mapping[str, Any], dataset: str | None = None) -> DataOptions:
     """The options that find the receipt's data again. dataset: another place of the same."""
     values = dict(receipt["dataset"]["options"])
@@ -147,14 +145,14 @@ def short_name(source: str) -> str:
 
 
 def _original(
-    request: DeletionRequest, outcome: Fulfilled, given: Mapping[str, Any]
+    request: DeletionRequest, given: Mapping[str, Any], original_hash: str
 ) -> dict[str, Any]:
     original = request.original
     return {
         **original.provenance(),
         "source": _source(request),
         "folder": original.commit is None,
-        "state_hash": outcome.record["original_hash"],
+        "state_hash": original_hash,
         "license": original.config.license,
         "given": dict(given),
     }
@@ -174,11 +172,6 @@ def _source(request: DeletionRequest) -> str:
 def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
     data = request.data
     base, split = data.base, data.split
-    pinned = base.pinned
-    if split is not None:
-        place, _, _ = options.dataset.partition("@" if split.revision else ":")
-        at = f"{place}@{split.revision}" if split.revision else options.dataset
-        pinned = f"{at}:{split.name}" if split.revision else at
     folder = (base.revision if split is None else split.revision) is None
     return {
         "source": base.source if base.revision else short_name(base.source),
@@ -188,7 +181,7 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
         "class_order": data.class_order,
         "options": {
             **options.as_dict(),
-            "dataset": short_name(pinned) if folder else pinned,
+            "dataset": _place(options, base, split),
             # By name, which outlives a place among the names.
             "forget_classes": data.class_names if split is None else [],
             # They are in the forget set, once.
@@ -204,6 +197,16 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
         },
         "stored_split": None if split is None else {"name": split.name, "sha256": split.sha256},
     }
+
+
+def _place(options: DataOptions, base: BaseData, split: Split | None) -> str:
+    """What finds the data again: `org/name@commit`, of a stored split with `:NAME`, or a folder."""
+    if split is None:
+        return base.pinned if base.revision else short_name(base.source)
+    place, _ = source_and_split(options.dataset)
+    if split.revision is None:
+        return short_name(place)
+    return f"{place.partition('@')[0]}@{split.revision}:{split.name}"
 
 
 def _forget_set(request: DeletionRequest) -> dict[str, Any]:

@@ -6,12 +6,17 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from benchmark_adapters.deletion.check import Check
+    from benchmark_adapters.deletion.receipt_check import Level
 
 
 @hookimpl
@@ -26,31 +31,72 @@ def receipt() -> None:
 
 
 @receipt.command("verify")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("source", metavar="DIR|ORG/NAME[@REV]")
 @click.option("--model", metavar="SOURCE", help="Where the original is, if a folder.")
 @click.option("--dataset", metavar="SOURCE", help="Where the data are, if a folder.")
+@click.option(
+    "--level", type=click.Choice(["rescore", "rerun"]), default="rescore", show_default=True,
+    help="rerun: run the method again, too, and compare the weights.",
+)  # fmt: skip
+@click.option(
+    "--public-key", type=click.Path(path_type=Path), metavar="PEM", help="Of who must have signed."
+)
+@click.option("--identity", help="The sigstore identity that must have signed (an e-mail address).")
+@click.option("--issuer", metavar="URL", help="Who vouches for --identity.")
+@click.option("--allow-unchecked", is_flag=True, help="What can't be checked is no failure.")
 @as_json
-def verify(folder: Path, model: str | None, dataset: str | None, as_json: bool) -> None:
-    """Compute again what the receipt in DIR says, and name what does not match.
+def verify(
+    source: str,
+    model: str | None,
+    dataset: str | None,
+    level: Level,
+    public_key: Path | None,
+    identity: str | None,
+    issuer: str | None,
+    allow_unchecked: bool,
+    as_json: bool,
+) -> None:
+    """Compute again what the receipt of a checkpoint says, and name what does not match.
 
-    Files and weights always; original, forget set and metrics where original and data can be had.
+    The checkpoint is in a folder or published on the Hub. Files, weights and model card always;
+    facts, forget set and metrics where original and data can be had; with --level rerun also the
+    run itself: the very weights on the processor and with the versions of the record, elsewhere
+    scores within the noise of runs.
 
     \b
     suli receipt verify unlearned
+    suli receipt verify org/name --level rerun --public-key signer.pub
     suli receipt verify unlearned --model originals/resnet20 --dataset cifar10
 
-    Exit codes: 0 nothing differs, 1 something does, 2 wrong usage.
+    Exit codes: 0 everything matches, 1 something differs or could not be checked
+    (--allow-unchecked: 0 for the latter), 2 wrong usage.
     """
+    with one_line_errors():
+        from benchmark_adapters.deletion.signature import signer_of
+
+        signer = signer_of(public_key, identity, issuer)
     with one_line_errors(failed=True):
         from benchmark_adapters.deletion.receipt_check import verify_receipt
 
-        checks = verify_receipt(folder, model=model, dataset=dataset)
+        checks = verify_receipt(source, model=model, dataset=dataset, level=level, signer=signer)
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         for check in checks:
             click.echo(f"{check.state:12} {check.what}: {check.detail}")
-    differing = [check.what for check in checks if check.state == "differs"]
-    if differing:
-        click.echo(f"does not match: {', '.join(differing)}", err=True)
+    _end(checks, allow_unchecked)
+
+
+def _end(checks: list[Check], allow_unchecked: bool) -> None:
+    """Say what is wrong, and with which exit code."""
+    names = {
+        state: ", ".join(check.what for check in checks if check.state == state)
+        for state in ("differs", "not checked")
+    }
+    if names["not checked"]:
+        verdict = "" if allow_unchecked else " (this counts as failed, unless --allow-unchecked)"
+        click.echo(f"not checked: {names['not checked']}{verdict}", err=True)
+    if names["differs"]:
+        click.echo(f"does not match: {names['differs']}", err=True)
+    if names["differs"] or (names["not checked"] and not allow_unchecked):
         sys.exit(1)

@@ -236,11 +236,14 @@ def make_request(
 ) -> DeletionRequest:
     """A request that can be fulfilled. settings: hyper-parameters over the label's.
 
+    A preset of which they change anything is no longer called by its name, but by the method's.
     Raises ValueError or TypeError, before anything is run, where the method does not serve the
     scope or needs data that are not there, and where original and data do not fit.
     """
     scope: Scope = "class-wise" if data.forget_classes else "instance-wise"
     unlearner = registry.unlearner(label, scope, settings)
+    if unlearner != registry.unlearner(label, scope):
+        label = unlearner.name
     check_method(unlearner, scope, data)
     check_data(original, data)
     origin = registry.origins[unlearner.name]

@@ -11,7 +11,7 @@ from benchmark_adapters.command_line.command_accelerator import command_accelera
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.deletion.judgement import AT_MOST
 from benchmark_adapters.deletion.progress import round_progress
-from benchmark_adapters.deletion.publish_command import create_pr, private
+from benchmark_adapters.deletion.publish_command import create_pr, private, sign, sign_identity
 from benchmark_adapters.deletion.unlearn_options import check_options, given_of, request_of
 from benchmark_adapters.deletion.unlearn_report import (
     end,
@@ -73,6 +73,8 @@ def register_commands(cli: click.Group) -> None:
 @click.option("--push", "repository", metavar="ORG/NAME", help="Publish it in this repository.")
 @create_pr
 @private
+@sign
+@sign_identity
 @click.option(
     "--allow-unchanged", is_flag=True,
     help="Write a checkpoint even if no weight of the original was changed.",
@@ -125,6 +127,9 @@ def unlearn(**options: Any) -> None:
     """
     with one_line_errors():
         check_options(options)
+        from benchmark_adapters.deletion.signature import signing_with
+
+        signed = signing_with(options["sign"], identity=options["sign_identity"])
         accelerator = command_accelerator(options["mixed_precision"])
         request, data = request_of(options, accelerator)
     if accelerator.is_main_process:
@@ -149,6 +154,7 @@ def unlearn(**options: Any) -> None:
             data,
             given=given_of(options),
             place=options["repository"],
+            sign=signed,
             force=options["force"],
         )
     warn_of_harm(facts)

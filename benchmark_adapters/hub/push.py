@@ -16,7 +16,8 @@ _T = TypeVar("_T")
 def pushed(what: str, attempt: Callable[[], _T], *, token: Token = None) -> _T:
     """The result of `attempt`, which is made again while the Hub is out of order or unreachable.
 
-    attempt: looks first for what an earlier one did. what: how messages begin. Raises HubError.
+    So it is where another's commit came first (HTTP 412). attempt: looks first for what is there,
+    be it of an earlier one. what: how messages begin. Raises HubError.
     """
     for wait in (*WAITS, None):
         try:
@@ -51,13 +52,16 @@ class _BrokenUpload(ConnectionError):
 
 
 def _may_pass(error: HubError) -> bool:
-    """Whether the Hub was out of order or the connection was lost, rather than a refusal."""
+    """Whether the Hub was out of order, the connection lost or another's commit came between,
+    rather than a refusal.
+    """
     cause = error.__cause__
     if isinstance(cause, _BrokenUpload):
         return cause.may_pass
     status = getattr(getattr(cause, "response", None), "status_code", None)
     if status is not None:
-        return status in (408, 429) or status >= 500
+        # 412: the branch is not at the commit that was looked at any more.
+        return status in (408, 412, 429) or status >= 500
     from huggingface_hub.errors import LocalTokenNotFoundError, OfflineModeIsEnabled
 
     return not isinstance(cause, (OfflineModeIsEnabled, LocalTokenNotFoundError))

@@ -31,7 +31,8 @@ def ask(net, data, out, forget, *more, code=0):
 
 
 def states(folder, net, data):
-    done = suli("receipt", "verify", folder, "--model", net, "--dataset", data, "--json")
+    done = suli("receipt", "verify", folder, "--model", net, "--dataset", data,
+                "--allow-unchecked", "--json")  # fmt: skip
     return {check["what"]: check for check in json.loads(done.stdout)}
 
 

@@ -200,6 +200,141 @@ def test_another_model_is_replaced_only_by_force_and_its_weights_go(hub, checkpo
     assert "still holds what was forgotten: resnet20-12fca82f.th" in net.history()[0].description
 
 
+# What may hold a model's weights, by its name or by its first bytes, and what may not.
+HOLDERS = {
+    "checkpoint-500/model.safetensors": b"w", "original/w.pth": b"w", "onnx/model.onnx": b"w",
+    "tf_model.h5": b"w", "flax_model.msgpack": b"w", "last.ckpt": b"w", "model.pkl": b"w",
+    "q4.gguf": b"w", "MODEL.SafeTensors": b"w", "weights.PT": b"w", "all.zip": b"w",
+    "model.safetensors.index.json": b"{}", "pytorch_model.bin.index.json": b"{}",
+    "model.bin.part1": b"w", ".eval_results/other.yaml": b"- value: 1.0",
+    "saved/variables/variables.data-00000-of-00001": b"\x80\x02w", "blob": b"\x00\x01\x02",
+    "weights.txt": b"\x80\x02}q\x00", "picture.png": b"\x80\x02}q\x00",
+}  # fmt: skip
+HARMLESS = {
+    "notes.txt": "näh".encode() * 500, "vocab.json": b"{}", "empty": b"",
+    "plot.png": b"\x89PNG\r\n\x1a\n\x00\x00", "paper.pdf": b"%PDF-1.7\n\x80\x81", "run.py": b"pass",
+}  # fmt: skip
+
+
+def test_whatever_may_hold_weights_goes_in_the_same_commit(hub, checkpoint):
+    net = hub.seed_repo(NET, "model", HOLDERS | HARMLESS)
+    said = suli("publish", checkpoint, NET, code=2).stderr
+    assert not [name for name in HOLDERS if name not in said]
+    assert not [name for name in HARMLESS if name in said]
+    suli("publish", checkpoint, NET, "--force")
+    assert len(net.history()) == 2 and not HOLDERS.keys() & net.files().keys()
+    assert HARMLESS.keys() <= net.files().keys()
+    description = net.history()[0].description
+    assert not [name for name in HOLDERS if name not in description]
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_repository_with_one_such_file_alone_is_not_free(name, hub, checkpoint):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net", name: HOLDERS[name]})
+    with pytest.raises(ValueError, match=r"holds another model \(") as caught:
+        publish(checkpoint, NET)
+    assert f"({name})" in str(caught.value) and len(net.history()) == 1
+
+
+def test_what_a_pull_request_leaves_behind_goes_with_it(hub, checkpoint):
+    net = hub.seed_repo(NET, "model", HOLDERS)
+    suli("publish", checkpoint, NET, "--create-pr")
+    assert not HOLDERS.keys() & net.files("refs/pr/1").keys() and net.files() == HOLDERS
+
+
+def between(monkeypatch, work):
+    """Do something once, between a publisher's look at the repository and its commit."""
+    from huggingface_hub import HfApi
+
+    commit, waiting = HfApi.create_commit, [work]
+
+    def create_commit(self, *arguments, **options):
+        while waiting:
+            waiting.pop()()
+        return commit(self, *arguments, **options)
+
+    monkeypatch.setattr(HfApi, "create_commit", create_commit)
+
+
+@pytest.fixture
+def other(checkpoint, original, digits, tmp_path):
+    """Another unlearned checkpoint."""
+    out = tmp_path / "other"
+    suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "five",
+         "--method", "suli", "--output", out)  # fmt: skip
+    return out
+
+
+def test_the_second_of_two_publishers_is_refused(hub, checkpoint, other, monkeypatch):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    between(monkeypatch, lambda: publish(other, NET))
+    with pytest.raises(ValueError, match="holds another model"):
+        publish(checkpoint, NET)
+    first, *_ = net.history()
+    assert "five" in first.title and len(net.history()) == 2
+
+
+def test_with_force_the_second_of_two_is_made_again_on_top(hub, checkpoint, other, monkeypatch):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    between(monkeypatch, lambda: (publish(other, NET), hub.seed_repo(NET, "model", {
+        "late.ckpt": b"w"})))  # fmt: skip
+    publish(checkpoint, NET, force=True)
+    titles = [commit.title.split(" [")[0] for commit in net.history()]
+    assert titles == ["Unlearn three", "Update files", "Unlearn five", "initial commit"]
+    # It looked again: what came between is gone, too.
+    assert "late.ckpt" not in net.files()
+
+
+def test_a_note_that_comes_between_stays(hub, checkpoint, monkeypatch):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    between(monkeypatch, lambda: hub.seed_repo(NET, "model", {"notes.txt": b"mine"}))
+    publish(checkpoint, NET)
+    assert net.files()["notes.txt"] == b"mine" and "unlearning.json" in net.files()
+    assert hub.count(r"POST /api/models/ada/net/commit/main") == 2
+
+
+def test_two_proposals_at_once_are_one_pull_request(hub, checkpoint, monkeypatch):
+    net = hub.seed_repo(NET, "model", {"README.md": b"# net"})
+    between(monkeypatch, lambda: publish(checkpoint, NET, create_pr=True))
+    pushed = publish(checkpoint, NET, create_pr=True)
+    assert pushed.pull_request == 1 and not pushed.changed
+    first, second = net.discussions
+    assert first.status in ("open", "draft") and second.status == "closed"
+
+
+def test_the_card_names_the_repository_also_when_published_later(
+    hub, unlearned, checkpoint, original, digits
+):
+    mine, folder = (checkpoint / "README.md").read_text(), unlearned.name
+    assert f'load_original("{folder}")' in mine and f"`suli receipt verify {folder}`" in mine
+    suli("publish", checkpoint, NET)
+    there = hub.repo("model", NET).files()["README.md"].decode()
+    assert 'load_original("ada/net")' in there and "`suli receipt verify ada/net`" in there
+    assert (checkpoint / "README.md").read_text() == mine
+    done = suli("receipt", "verify", NET, "--model", original, "--dataset", digits, "--json")
+    assert {check["state"] for check in json.loads(done.stdout)} == {"matches"}
+    # As the line of the card says, at any revision of it.
+    commit = hub.repo("model", NET).commit_at().sha
+    suli("receipt", "verify", f"{NET}@{commit}", "--allow-unchecked")
+    hub.seed_repo("ada/copy", "model", hub.repo("model", NET).files())
+    said = suli("receipt", "verify", "ada/copy", "--allow-unchecked", code=1).stdout
+    assert "differs      README.md: it says to load ada/net, and this is ada/copy" in said
+
+
+def test_caches_and_git_attributes_are_no_findings_and_not_published(hub, checkpoint):
+    (checkpoint / ".cache/huggingface/download").mkdir(parents=True)
+    (checkpoint / ".cache/huggingface/download/config.json.metadata").write_text("x")
+    (checkpoint / ".gitattributes").write_text("*.bin filter=lfs")
+    suli("publish", checkpoint, NET)
+    files = hub.repo("model", NET).files()
+    assert ".gitattributes" in files and files[".gitattributes"] != b"*.bin filter=lfs"
+    assert not [name for name in files if name.startswith(".cache")]
+    for place in (checkpoint, NET):
+        done = suli("receipt", "verify", place, "--allow-unchecked", "--json")
+        named = {check["what"] for check in json.loads(done.stdout)}
+        assert not [name for name in named if name.startswith((".cache", ".git"))]
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "README.md", "unlearning.json"])
 def test_an_altered_checkpoint_is_not_published(name, hub, checkpoint):
     path = checkpoint / name

@@ -7,8 +7,9 @@ import pytest
 from digits_as_images import suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
+from benchmark_adapters.deletion.checkpoint_files import RECEIPT
 from benchmark_adapters.deletion.options import DataOptions
-from benchmark_adapters.deletion.receipt import RECEIPT, read_receipt
+from benchmark_adapters.deletion.receipt import read_receipt
 from benchmark_adapters.deletion.receipt_fields import check_fields
 
 HASH = "0" * 64

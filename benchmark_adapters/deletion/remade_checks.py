@@ -1,0 +1,218 @@
+"""What original and data say of a receipt: its facts made again, and its metrics scored again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.deletion.check import Check, differences, hashes, same_text, unknown
+from benchmark_adapters.deletion.data import DeletionData, load_deletion_data
+from benchmark_adapters.deletion.forgotten_before import ForgottenBefore
+from benchmark_adapters.deletion.measures import Answers, kept_classes, metrics_of
+from benchmark_adapters.deletion.receipt import options_of, parts_of
+from benchmark_adapters.deletion.request import DeletionRequest, make_request
+from benchmark_adapters.deletion.unlearned_checkpoint import handed_on, unlearned_config
+from benchmark_adapters.images.sample_names import OtherContent
+from benchmark_adapters.originals.checkpoints import CONFIG
+from benchmark_adapters.originals.load import LoadedOriginal, load_original
+from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.records.record import canonical
+from benchmark_adapters.splits.split import SplitMismatch
+from suli_plugin.failure import Gone
+from suli_plugin.registry import Registry
+
+Receipt = Mapping[str, Any]
+# Another processor may turn a prediction or two, and the attack's regression a little.
+TOLERANCE = {"mia_accuracy": 0.02, "mia_auc": 0.02}
+ACCURACY_TOLERANCE = 0.002
+# Where original and data are, of which another place has the same.
+_ORIGINAL_PLACE = ("original.source", "original.commit", "original.folder", "original.weights_file")
+_DATA_PLACE = ("dataset.source", "dataset.commit", "dataset.folder", "dataset.config",
+               "dataset.options.dataset")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where original and data are now, None where the receipt says."""
+
+    model: str | None = None
+    dataset: str | None = None
+
+    @property
+    def may_differ(self) -> tuple[str, ...]:
+        """The fields of a receipt that only say where original and data were."""
+        return (_ORIGINAL_PLACE if self.model else ()) + (_DATA_PLACE if self.dataset else ())
+
+
+def original_check(receipt: Receipt, model: str | None) -> tuple[LoadedOriginal | None, Check]:
+    """The original, if it is that of the receipt."""
+    told, what = receipt["original"], "original"
+    if model is None and told["folder"]:
+        return None, unknown(what, f"it is a folder {told['source']!r}; say where with --model")
+    place = model or f"{told['source']}@{told['commit']}"
+    try:
+        loaded = load_original(place, **told["given"])
+    except (TypeError, ValueError) as error:
+        return None, unknown(what, str(error))
+    if loaded.sha256 != told["sha256"]:
+        return None, hashes(f"{what} ({loaded.weights_file})", told["sha256"], loaded.sha256)
+    said = hashes(what, told["state_hash"], state_hash(loaded.model), "state hash")
+    return loaded if said.state == "matches" else None, said
+
+
+def data_checks(
+    receipt: Receipt,
+    dataset: str | None,
+    model: LoadedOriginal | None,
+    accelerator: Accelerator,
+) -> tuple[DeletionData | None, list[Check]]:
+    """The data, if they are those of the receipt, and what was found out about each set.
+
+    model: the original or the unlearned one, whose mean, deviation and classes the images get.
+    """
+    told = receipt["dataset"]
+    if dataset is None and told["folder"]:
+        name = told["options"]["dataset"]
+        return None, [unknown("forget set", f"it is a folder {name!r}; say where with --dataset")]
+    if model is None:
+        return None, [unknown("forget set", "neither original nor checkpoint could be loaded")]
+    try:
+        data = load_deletion_data(
+            options_of(receipt, dataset),
+            mean=model.config.mean,
+            std=model.config.std,
+            classes=model.config.classes,
+            before=ForgottenBefore.from_list(receipt["forgotten_before"]),
+            accelerator=accelerator,
+        )
+    except Gone as error:
+        return None, [unknown("forget set", f"these data are gone: {error}")]
+    except (SplitMismatch, OtherContent) as error:
+        return None, [Check("forget set", "differs", str(error))]
+    except (OSError, TypeError, ValueError) as error:
+        return None, [unknown("forget set", str(error))]
+    checks = list(_sets(told["sets"], data))
+    whole = all(check.state == "matches" for check in checks)
+    return data if whole else None, checks
+
+
+def _sets(told: Mapping[str, Any], data: DeletionData) -> Iterator[Check]:
+    found = {str(name): value for name, value in data.hashes.items()}
+    for name, of in told.items():
+        if name in found:
+            yield hashes(f"{name} set", of["sha256"], found[name])
+        else:
+            yield Check(f"{name} set", "differs", "these data have no such set")
+    for name in found:
+        if name not in told:
+            yield Check(f"{name} set", "differs", "the receipt has no hash of it")
+
+
+def remade_request(
+    receipt: Receipt, original: LoadedOriginal, data: DeletionData, registry: Registry
+) -> DeletionRequest | Check:
+    """The request that the receipt tells of, or why there can be none."""
+    record = receipt["record"]
+    name, told = record["method"].partition("@")[0], record["plugin"]
+    if name not in registry.unlearners:
+        return unknown(
+            "method", f"{name} is not installed here; it is of {told['distribution']!r:.80}"
+        )
+    origin = registry.origins[name]
+    if (origin.plugin, origin.distribution) != (told["plugin"], told["distribution"]):
+        return Check("method", "differs", f"{name} here is of {origin}, the receipt has {told}")
+    try:
+        request = make_request(
+            original, data, record["method"], record["hyperparameters"], registry,
+            seed=record["seed"],
+        )  # fmt: skip
+    except (TypeError, ValueError) as error:
+        return Check("method", "differs", str(error))
+    if request.label != record["method"]:
+        why = f"its hyper-parameters are not those of {record['method']}"
+        return Check("method", "differs", why)
+    return request
+
+
+def facts_checks(
+    receipt: Receipt,
+    request: DeletionRequest,
+    result: LoadedOriginal,
+    places: Places,
+) -> list[Check]:
+    """What the receipt says of original, data and method, and what the checkpoint's files say."""
+    told = receipt["original"]
+    options = options_of(receipt, places.dataset)
+    made = parts_of(request, options, told["given"], told["state_hash"])
+    found = list(differences({key: receipt[key] for key in made}, made, skip=places.may_differ))
+    if request.unlearner.control != receipt["record"]["control"]:
+        found.append(f"record.control is {request.unlearner.control}, of {request.label}")
+    if request.unlearner.hyperparameters().keys() != receipt["record"]["hyperparameters"].keys():
+        found.append(f"record.hyperparameters are not all those of {request.label}")
+    config = canonical(unlearned_config(request, receipt).as_json())
+    own, there = handed_on(request.original), handed_on(result)
+    return [
+        Check("facts", "differs", "; ".join(found))
+        if found
+        else Check("facts", "matches", "as model, data and method make them"),
+        same_text(f"content of {CONFIG}", config, canonical(result.config.as_json()), receipt),
+        *(
+            same_text(f"content of {name}", own.get(name, ""), there.get(name, ""), receipt)
+            for name in sorted({*own, *there})
+        ),
+    ]
+
+
+def metrics_check(
+    what: str,
+    answers: Answers | None,
+    claimed: Mapping[str, float],
+    data: DeletionData | None,
+    receipt: Receipt,
+) -> Check:
+    """Whether a model scores on the data as the receipt claims. answers: the model's."""
+    if answers is None or data is None:
+        return unknown(what, "the model or the data could not be had, or differ")
+    return compared(what, claimed, metrics_of(answers, data, seed=receipt["record"]["seed"]))
+
+
+def kept_check(receipt: Receipt, before: Answers, after: Answers, data: DeletionData) -> Check:
+    """Whether each class that was kept is answered as the receipt claims, before and after."""
+    told = {f"{each['set']} {each['label']}": each for each in receipt["kept_classes"]}
+    made = {f"{each.set} {each.label}": vars(each) for each in kept_classes(before, after, data)}
+    rates = {f"{name}.{model}" for name in made for model in ("original", "unlearned")}
+    wrong = list(differences(told, made, skip=rates))
+    wrong += [
+        f"{name} of the {model} model is {each[model]}, the receipt has {told[name][model]}"
+        for name, each in made.items()
+        for model in ("original", "unlearned")
+        if name in told and not _close(told[name][model], each[model], ACCURACY_TOLERANCE)
+    ]
+    if wrong:
+        return Check("kept classes", "differs", "; ".join(wrong))
+    return Check("kept classes", "matches", f"{len(made)} of them, before and after")
+
+
+def compared(
+    what: str,
+    claimed: Mapping[str, float],
+    found: Mapping[str, float],
+    tolerance: Mapping[str, float] = TOLERANCE,
+) -> Check:
+    """Whether claimed metrics are those that were found, within what hardware explains."""
+    wrong = [
+        f"{name} is {found.get(name, 'not measurable')}, the receipt has "
+        f"{claimed.get(name, 'none')}"
+        for name in sorted({*claimed, *found})
+        if not _close(claimed.get(name), found.get(name), tolerance.get(name, ACCURACY_TOLERANCE))
+    ]
+    if wrong:
+        return Check(what, "differs", "; ".join(wrong))
+    return Check(what, "matches", ", ".join(f"{name} {value:.4f}" for name, value in found.items()))
+
+
+def _close(claimed: float | None, found: float | None, tolerance: float) -> bool:
+    return claimed is not None and found is not None and abs(claimed - found) <= tolerance

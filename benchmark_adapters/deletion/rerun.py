@@ -1,0 +1,93 @@
+"""Level `rerun` of a receipt: the recorded method run again from the recorded original."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accelerate import Accelerator
+
+from benchmark_adapters.deletion.check import Check, differences, unknown
+from benchmark_adapters.deletion.remade_checks import compared
+from benchmark_adapters.deletion.request import DeletionRequest
+from benchmark_adapters.records.provenance import hardware, state_hash, versions
+from suli_plugin.divergence import Diverged
+
+# How far the scores of a run elsewhere may be from the record's: the most that any method's
+# differ by on the CIFAR-10 boards, three deviations of a difference between two runs.
+NOISE = {
+    "forget_accuracy": 0.170,
+    "retain_accuracy": 0.059,
+    "test_accuracy": 0.072,
+    "test_forget_accuracy": 0.151,
+    "test_retain_accuracy": 0.071,
+    "mia_accuracy": 0.129,
+    "mia_auc": 0.162,
+}
+# What no run decides: when, by what command, how long and on what.
+_OF_THE_DAY = ("seconds", "command", "created", "git_commit", "hardware", "versions",
+               "original.source")  # fmt: skip
+_OF_THE_PLACE = ("original.commit", "original.weights_file", "plugin.version")
+# What another processor or version may decide otherwise.
+_OF_THE_MACHINE = ("unlearned_hash", "history", "passes", "stop_reason", "notes", "metrics",
+                   "device", "processes", "cell")  # fmt: skip
+
+
+def accelerator_of(record: Mapping[str, Any]) -> Accelerator:
+    """The record's precision, and the CPU where it was run on one; else what there is here."""
+    try:
+        return Accelerator(cpu=record["device"] == "cpu", mixed_precision=record["precision"])
+    except ValueError:
+        # A precision that this machine or process does not have.
+        return Accelerator()
+
+
+def rerun_checks(
+    receipt: Mapping[str, Any], request: DeletionRequest, accelerator: Accelerator
+) -> list[Check]:
+    """Run the method again: the very weights and record here, scores within NOISE elsewhere.
+
+    Elsewhere is where processor, threads or a version differ from the record's, and any GPU.
+    accelerator: in the record's precision; see `accelerator_of`.
+    """
+    record, what = receipt["record"], "weights run again"
+    if accelerator.mixed_precision != record["precision"]:
+        return [unknown(what, f"it was run in the precision {record['precision']}")]
+    try:
+        outcome = request.fulfil(accelerator, allow_unchanged=True)
+    except (Diverged, RuntimeError, ValueError) as error:
+        return [unknown(what, str(error))]
+    elsewhere = _elsewhere(record, accelerator)
+    same = state_hash(outcome.unlearned.model) == record["unlearned_hash"]
+    weights = Check(what, "matches", "bit by bit")
+    if not same:
+        weights = _scores(what, record, outcome.record, elsewhere)
+    loose = () if same or not elsewhere else _OF_THE_MACHINE
+    skip = _OF_THE_DAY + _OF_THE_PLACE + loose
+    told = {key: value for key, value in record.items() if key in outcome.record}
+    found = list(differences(told, outcome.record, skip=skip))
+    again = Check("record of the run", "matches", "as it comes when the method is run again")
+    return [weights, Check(again.what, "differs", "; ".join(found)) if found else again]
+
+
+def _scores(
+    what: str, record: Mapping[str, Any], again: Mapping[str, Any], elsewhere: list[str]
+) -> Check:
+    """What other weights than the record's mean."""
+    if not elsewhere:
+        return Check(what, "differs", "the same processor and versions make other weights")
+    check = compared(what, record["metrics"], again["metrics"], NOISE)
+    detail = f"{check.detail} (bits may differ by: {', '.join(elsewhere)})"
+    return Check(what, check.state, detail)
+
+
+def _elsewhere(record: Mapping[str, Any], accelerator: Accelerator) -> list[str]:
+    """In what this machine and run differ from the record's; where they do, bits may."""
+    if accelerator.device.type != "cpu":
+        # Its kernels add up in an order of their own.
+        return ["the accelerator's sums"]
+    here = {"hardware": hardware(), "processes": accelerator.num_processes, **versions()}
+    told = {
+        "hardware": record["hardware"], "processes": record["processes"], **record["versions"],
+    }  # fmt: skip
+    return [name for name, value in here.items() if told[name] != value]
