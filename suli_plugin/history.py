@@ -11,10 +11,9 @@ from typing import Any
 class HistoryEntry:
     """What one round did.
 
-    step: updates made so far. loss: mean over the round's steps, None
-    without any. forget_accuracy: fraction, after
-    the round and before a roll-back, None where no stop rule asked for it. accepted: False if the
-    round was rolled back.
+    step: updates made so far. loss: mean over the round's steps, None without any.
+    forget_accuracy: fraction, after the round and before a roll-back, None where no stop rule
+    asked for it. accepted: False if the round was rolled back.
     """
 
     step: int

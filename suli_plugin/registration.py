@@ -12,7 +12,6 @@ from suli_plugin.registry import Registry
 if TYPE_CHECKING:
     from suli_plugin.registry import Architecture
 
-
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 

@@ -46,6 +46,7 @@ class Keeper:
             raise ValueError("roll-back compares accuracies, so it needs a stop rule")
         self.model, self.stop, self.roll_back = model, stop, roll_back
         self.closest = stop is not None and stop.choose == "closest"
+        # The first round has none to be compared with: it is accepted, whatever it does.
         self.accuracy = math.inf
         self.distance = self._distance(stop.start) if stop is not None else math.inf
         self.best = _snapshot(model) if self.closest else {}
