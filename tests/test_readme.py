@@ -134,7 +134,7 @@ def test_the_commands_on_cifar_10_run(tmp_path):
     run_it, report = (
         line.replace("suli ", f"{sys.executable} -m suli_plugin ", 1) for line in REAL
     )
-    short = "--methods original,neg_grad --set neg_grad.epochs=0"
+    short = "--methods neg_grad --set neg_grad.epochs=0 --retain-scored 450"
     for line in (f"{run_it} {short}", f"{report} --methods neg_grad"):
         done = subprocess.run(
             line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False

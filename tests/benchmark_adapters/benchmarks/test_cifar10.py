@@ -25,14 +25,6 @@ class Quick(Cifar10ResNet20):
     recipe: ClassVar[Retrain] = Retrain(epochs=1, batch_size=100)
 
 
-@pytest.fixture(autouse=True)
-def read_anew():
-    """No test sees what another has loaded."""
-    real_images._loaded.cache_clear()
-    yield
-    real_images._loaded.cache_clear()
-
-
 @pytest.fixture
 def trainings(monkeypatch):
     """The training sets of the originals that were really trained."""

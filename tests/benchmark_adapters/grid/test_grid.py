@@ -193,9 +193,10 @@ def test_a_method_that_does_not_apply_to_the_data_is_left_out_and_no_failure(tmp
 
 
 COMMAND = [
-    sys.executable, "-m", "suli_plugin", "bench", "run", "digits", "--json", "--seeds", "0,1",
-    "--scenarios", "class-3,class-4", "--methods", "original,bn_drift,suli@official,su@official",
+    sys.executable, "-m", "suli_plugin", "bench", "run", "digits", "--json", "--seeds", "0",
+    "--scenarios", "class-3,class-4", "--methods", "original,bn_drift,su@official",
 ]  # fmt: skip
+CELLS = 6
 
 
 @pytest.mark.slow
@@ -207,16 +208,16 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, kill):
         stderr=subprocess.DEVNULL,
         preexec_fn=with_ctrl_c,
     )
-    while len(list(tmp_path.rglob("*.json"))) < 3 and process.poll() is None:
+    while len(list(tmp_path.rglob("*.json"))) < 2 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(kill)
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*-*.json")}
-    assert 3 <= len(done) < 16
+    assert 2 <= len(done) < CELLS
     whole = [path for path in done if _is_whole(path)]
     again = subprocess.run([*COMMAND, "--output", tmp_path], capture_output=True, check=True)
     summary = json.loads(again.stdout)
-    assert summary["reused"] == len(whole) == len(done) and len(summary["records"]) == 16
+    assert summary["reused"] == len(whole) == len(done) and len(summary["records"]) == CELLS
     assert all(path.stat().st_mtime_ns == moment for path, moment in done.items())
 
 

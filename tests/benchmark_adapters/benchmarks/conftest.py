@@ -1,0 +1,13 @@
+"""What the tests of benchmarks share."""
+
+import pytest
+
+from benchmark_adapters.benchmarks import real_images
+
+
+@pytest.fixture(autouse=True)
+def read_anew():
+    """No test sees what another has loaded, perhaps for a recipe that it changed."""
+    real_images._loaded.cache_clear()
+    yield
+    real_images._loaded.cache_clear()
