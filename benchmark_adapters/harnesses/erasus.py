@@ -8,7 +8,7 @@
     result = unlearner.fit(forget_loader, retain_loader)
 
 Names are those of SUPREME: `suli_official` for `suli@official`, and `_plugin` behind a name that
-Erasus has itself (`scrub_plugin`). A strategy's arguments are the method's hyper-parameters, and
+Erasus has itself. A strategy's arguments are the method's hyper-parameters, and
     forget_classes: the forgotten classes, none for instance-wise;
     reference: a loader of held-out data, which decides when to stop instance-wise;
     seed.

@@ -24,6 +24,9 @@ def prepare(script: Path, configuration: Path) -> dict[str, Any]:
     """
     _check_environment(script, configuration)
     given: dict[str, Any] = json.loads(configuration.read_text())
+    if "evaluation_strategy" in given:
+        # MU-Bench's `gen_config.py` writes a name that transformers dropped in 4.46.
+        given["eval_strategy"] = given.pop("evaluation_strategy")
     settings = given.pop("hyperparameters", {})
     ours = labels()
     label = ours.get(given.get("unlearn_method", ""))

@@ -6,11 +6,13 @@ import os
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmark_adapters.harnesses.found import SUPREME
+from benchmark_adapters.harnesses.supreme_folder import check_folder
 from suli_plugin.hookspecs import hookimpl
 
 _ALL_THROUGH: dict[str, Any] = {
@@ -55,6 +57,10 @@ def unlearn(arguments: tuple[str, ...]) -> None:
     if folder:
         # It writes there before it makes the folder.
         os.makedirs(folder, exist_ok=True)
+        try:
+            check_folder(Path(folder), arguments)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     _hand_over("supreme.utils.unlearning.unlearn_main", "run_unlearning", arguments)
 
 

@@ -30,6 +30,12 @@ class Rows(Dataset):
         return image, torch.tensor(label)
 
 
+class Normalised(Rows):
+    def __getitem__(self, position):
+        image, label = super().__getitem__(position)
+        return (image - 0.3) / 0.35, label
+
+
 class DigitsSource(DataSource):
     def create_data(self):
         return self.get_wrapper(Rows())
@@ -39,6 +45,11 @@ class DigitsSource(DataSource):
 
     def get_simple_wrapper(self, data):
         return DatasetWrapper(data, self.preprocess)
+
+
+class NormalisedDigits(DigitsSource):
+    def create_data(self):
+        return self.get_wrapper(Normalised())
 
 
 class DigitsNet(nn.Module):

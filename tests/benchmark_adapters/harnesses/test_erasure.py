@@ -148,7 +148,8 @@ def test_erasures_weights_are_those_of_our_own_runner(walk, number):
 @pytest.mark.slow
 def test_erasures_own_methods_run_in_our_benchmark(environment_of, tmp_path):
     clone = clone_of("SULI_ERASURE", "github.com/aiim-research/ERASURE")
-    arguments = "bench run digits --scenarios class-3 --seeds 0 --methods original,erasure_bad*"
+    methods = "original,erasure_bad*,erasure_adv*"
+    arguments = f"bench run digits --scenarios class-3 --seeds 0 --methods {methods}"
     done = run_in(
         environment_of("erasure", NEEDS),
         ["-m", "suli_plugin", *arguments.split()],
@@ -164,6 +165,32 @@ def test_erasures_own_methods_run_in_our_benchmark(environment_of, tmp_path):
     assert rows["erasure_bad_teaching"]["forget_accuracy"] < 0.5
     assert rows["erasure_bad_teaching"]["retain_accuracy"] > 0.9
     assert rows["original"]["forget_accuracy"] > 0.9
+    assert "does not apply: class-3 erasure_advanced_neg_grad seed 0" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("unlearner", "parameters", "source", "message"),
+    [
+        ("LogitMask", {"forget_classes": []}, "DigitsSource", "logit_mask supports class-wise"),
+        ("SULI", {"forget_classes": [5]}, "DigitsSource", "names class 5 to be forgotten, but"),
+        ("BoundaryShrink", {}, "NormalisedDigits", "boundary_shrink attacks images whose pixels"),
+    ],
+)
+def test_what_a_method_cannot_do_stops_the_run_before_the_first_row(
+    unlearner, parameters, source, message, environment_of, tmp_path
+):
+    clone = clone_of("SULI_ERASURE", "github.com/aiim-research/ERASURE")
+    wrong = configuration(tmp_path)
+    wrong["unlearners"][1:] = [{"class": f"{OURS}.{unlearner}", "parameters": parameters}]
+    wrong["predictor"]["parameters"]["epochs"] = 1
+    wrong["data"]["parameters"]["DataSource"]["class"] = f"digits_in_erasure.{source}"
+    (tmp_path / "wrong.jsonc").write_text(json.dumps(wrong))
+    arguments = [clone / "main.py", tmp_path / "wrong.jsonc"]
+    done = run_in(environment_of("erasure", NEEDS), arguments, tmp_path, path=[SUPPORT, clone])
+    assert done.returncode != 0
+    assert message in done.stdout.strip().splitlines()[-1]
+    assert not (tmp_path / "report.json").exists()
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.iterdir()), ids=lambda file: file.name)

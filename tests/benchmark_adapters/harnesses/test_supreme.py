@@ -1,6 +1,7 @@
 """SUPREME, unmodified and from the registry, in an environment of its own."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -11,9 +12,21 @@ from harness_runs import run_in, source_hash
 from repository import SUPPORT
 
 from benchmark_adapters.architectures.digits_convnet import digits_convnet
+from benchmark_adapters.harnesses.supreme_folder import check_folder
 from suli_plugin.cli import main
 
 pytestmark = pytest.mark.slow
+FORGET_AGAIN = """
+import os, sys, supreme
+from supreme.utils.unlearning import unlearn_main
+unlearn_main.num_cuda_devices = lambda: 1
+supreme.registry._load_entry_points()
+try:
+    supreme.run_unlearning(sys.argv[1:])
+except ValueError as error:
+    print(error, flush=True)
+    os._exit(3)  # SUPREME leaves a thread behind
+"""
 COMMON = ["-dataset", "Digits", "-classes", "10", "-net", "DigitsNet", "-precision", "32-true"]
 SEED = 7
 
@@ -116,6 +129,33 @@ def test_a_method_that_fails_ends_the_process_with_one_line(supreme, walk):
     assert said == "Error: precision must be one of 32-true, bf16-mixed, 16-mixed, got 16-true"
 
 
+def test_class_5_on_the_first_requests_images_of_class_3_is_refused(supreme, walk):
+    # As `supreme-unlearn` would do it with a log folder that was used before.
+    logs, original, _ = walk
+    folder = shutil.copytree(logs, logs.parent / "again")
+    (folder / "suli_request.json").unlink()
+    done = run_in(
+        supreme,
+        [
+            "-c",
+            FORGET_AGAIN,
+            *COMMON,
+            *f"-type_of_unlearning_strategy fullclass -forget_class_name digit5 -method su "
+            f"-weight_path {original} -seed {SEED} -eval_metrics accuracy "
+            f"-force_reunlearning".split(),
+        ],
+        original.parent,
+        path=[SUPPORT],
+        LOG_DIR=folder,
+        SUPREME_PROJECT_ROOT=original.parent,
+        SCALENE="1",
+    )
+    assert done.returncode == 3, done.stdout[-3000:]
+    assert "it names class 5 to be forgotten, but the forget set holds images of class 3" in (
+        done.stdout
+    )
+
+
 def test_our_names_are_not_supremes_and_a_failure_is_no_success(supreme, tmp_path):
     code = """
 import importlib.metadata
@@ -140,7 +180,8 @@ except RuntimeError as error:
 
 
 def test_supremes_own_methods_run_in_our_benchmark(supreme, tmp_path):
-    arguments = "bench run digits --scenarios class-3 --seeds 0 --methods original,supreme_lfssd"
+    methods = "original,supreme_lfssd,supreme_unsir"
+    arguments = f"bench run digits --scenarios class-3 --seeds 0 --methods {methods}"
     done = run_in(supreme, ["-m", "suli_plugin", *arguments.split(), "--json"], tmp_path)
     assert done.returncode == 0, done.stdout[-2000:]
     rows = {}
@@ -149,7 +190,12 @@ def test_supremes_own_methods_run_in_our_benchmark(supreme, tmp_path):
         rows[row["method"]] = row
     peer, original = rows["supreme_lfssd"], rows["original"]
     assert peer["metrics"]["forget_accuracy"] < original["metrics"]["forget_accuracy"] - 0.2
-    assert peer["passes"]["forward"]["forget"] > 0
+    # LFSSD takes the gradients of the forget set once and of the whole training set once.
+    forget, retain = (peer["sizes"][part] for part in ("forget", "retain"))
+    for direction in ("forward", "backward"):
+        assert peer["passes"][direction] == {"forget": 2 * forget, "retain": retain}
+    assert peer["notes"]["selection_weighting"] == 10.0
+    assert "does not apply: class-3 supreme_unsir seed 0: supreme_unsir makes RGB" in done.stdout
 
 
 def test_suli_plugins_shows_the_version_and_what_supreme_sees(supreme, tmp_path):
@@ -157,6 +203,22 @@ def test_suli_plugins_shows_the_version_and_what_supreme_sees(supreme, tmp_path)
     line = next(line for line in done.stdout.splitlines() if line.startswith("harness  supreme"))
     assert "0.1.5" in line
     assert "suli_official" in line
+
+
+def test_a_log_folder_of_another_request_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    asked = ["-dataset", "Digits", "-type_of_unlearning_strategy", "fullclass"]
+    check_folder(tmp_path, [*asked, "-forget_class_name", "digit3", "-method", "suli"])
+    (tmp_path / "forget_train_indices.pt").touch()
+    check_folder(tmp_path, [*asked, "-forget_class_name=digit3", "-method", "su"])
+    result = CliRunner().invoke(
+        main, ["supreme", "unlearn", *asked, "-forget_class_name", "digit5", "-method", "suli"]
+    )
+    assert result.exit_code == 2
+    assert "-forget_class_name digit3, not for" in result.output
+    (tmp_path / "suli_request.json").unlink()
+    with pytest.raises(ValueError, match="that was not noted"):
+        check_folder(tmp_path, asked)
 
 
 def test_without_supreme_the_command_says_how_to_install_it(monkeypatch):
