@@ -19,7 +19,7 @@ ERASURE = (
 )
 ERASUS = "pip install erasus"
 DEEPUNLEARN = (
-    "pip install hydra-zen tensorboard matplotlib seaborn"
+    "pip install hydra-zen optuna tensorboard pandas matplotlib seaborn timm"
     ", clone github.com/xcadet/deepunlearn and put its folder on PYTHONPATH"
 )
 MU_BENCH = (

@@ -11,7 +11,12 @@ from suli_plugin import ForgetRequest, run
 from suli_plugin.plugins import registry
 
 # SULI, SU and one baseline, under the names they have in SUPREME.
-LABELS = {"suli": "suli", "su_paper": "su@paper", "neg_grad_plugin": "neg_grad"}
+LABELS = {
+    "suli": "suli",
+    "suli_tuned": "suli@tuned",
+    "su_paper": "su@paper",
+    "neg_grad_plugin": "neg_grad",
+}
 
 
 def class_three():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from harness_cases import class_three, same_weights, unlearned_by_us
+from harness_figures import note
 from harness_runs import clone_of, run_in, source_hash
 from repository import SUPPORT
 from torch import nn
@@ -105,15 +106,20 @@ def walk(environment_of, tmp_path_factory):
     assert done.returncode == 0, done.stdout[-3000:]
     assert source_hash(clone) == before
     # ERASURE's JSON is objects with a comma behind each.
-    return folder, json.loads(f"[{(folder / 'report.json').read_text().rstrip(',')}]")
+    rows = json.loads(f"[{(folder / 'report.json').read_text().rstrip(',')}]")
+    for ran, row in zip(RUNS, rows, strict=True):
+        parts = {part: accuracy(row, part) for part in ("forget", "retain")}
+        note("ERASURE", *(ran or ["original"]), **parts)
+    return folder, rows
+
+
+def accuracy(row, part):
+    return row[f"sklearn.metrics.accuracy_score.{part}.unlearned"]
 
 
 @pytest.mark.slow
 def test_forget_accuracy_falls_and_retain_accuracy_stays_in_erasures_own_report(walk):
     identity, *ours = walk[1]
-
-    def accuracy(row, part):
-        return row[f"sklearn.metrics.accuracy_score.{part}.unlearned"]
 
     assert accuracy(identity, "forget") > 0.9
     assert len(ours) == 3

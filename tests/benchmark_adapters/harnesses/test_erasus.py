@@ -4,12 +4,14 @@ import json
 
 import pytest
 import torch
-from harness_cases import LABELS, class_three, same_weights, unlearned_by_us
+from harness_cases import class_three, same_weights, unlearned_by_us
+from harness_figures import note
 from harness_runs import run_in, source_hash
 from repository import SUPPORT
 
 from benchmark_adapters.benchmarks.digits import digits_original
 
+LABELS = {"suli": "suli", "suli_tuned": "suli@tuned", "suli_official": "suli@official"}
 pytestmark = pytest.mark.slow
 
 
@@ -24,7 +26,11 @@ def walk(environment_of, tmp_path_factory):
     done = run_in(python, [program, *LABELS], folder, path=[SUPPORT])
     assert done.returncode == 0, done.stdout[-3000:]
     assert source_hash(package) == before
-    return folder, json.loads((folder / "report.json").read_text())
+    report = json.loads((folder / "report.json").read_text())
+    for name, label in LABELS.items():
+        forget, retain = report[name][1]
+        note("Erasus", label, forget=forget, retain=retain)
+    return folder, report
 
 
 @pytest.mark.parametrize("name", LABELS)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from harness_cases import LABELS, class_three, same_weights, unlearned_by_us
+from harness_figures import note
 from harness_runs import run_in, source_hash
 from repository import SUPPORT
 
@@ -71,6 +72,9 @@ def walk(supreme, tmp_path_factory):
         rows = json.loads(file.read_text())["accuracy"]["test"]
         reports[name] = next(iter(rows.values()))
     assert source_hash(package) == before
+    for name, report in reports.items():
+        parts = {part: accuracy(report, part) / 100 for part in ("forget", "retain")}
+        note("SUPREME", LABELS.get(name, name), **parts)
     return logs, folder / "original.pth", reports
 
 

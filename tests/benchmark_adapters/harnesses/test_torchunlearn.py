@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from harness_cases import class_three, same_weights, unlearned_by_us
+from harness_figures import note
 from harness_runs import run_in, source_hash
 from repository import SUPPORT
 
@@ -21,12 +22,12 @@ request = class_three()
 loaders = {"Retain": DataLoader(request.retain, 64, shuffle=True, drop_last=True),
            "Forget": DataLoader(request.forget, 64, shuffle=True)}
 report = {}
-for name, preset in (("SULI", None), ("SU", "paper"), ("NegGrad", None)):
+for name, preset in (("SULI", None), ("SU", "official"), ("NegGrad", None)):
     net = digits_convnet()
     net.load_state_dict(torch.load("original.pt"))
     rmodel = torchunlearn.RobModel(net, n_classes=10)
     before = {part: rmodel.eval_accuracy(loader) for part, loader in loaders.items()}
-    settings = {"sweeps": 5} if name == "SULI" else {"epochs": 50}
+    settings = {"SULI": {}, "SU": {"epochs": 40}, "NegGrad": {"epochs": 30}}[name]
     trainer = getattr(ours, name)(rmodel, preset=preset, forget_classes=(3,), seed=7, **settings)
     assert isinstance(trainer, torchunlearn.unlearn.trainer.Trainer)
     trainer.fit(loaders, reference=DataLoader(request.reference, 64))
@@ -40,7 +41,8 @@ for wrong in (dict(nope=1), dict(preset="nope")):
         report[str(error)] = "refused"
 json.dump(report, open("report.json", "w"))
 """
-METHODS = {"SULI": "suli", "SU": "su@paper", "NegGrad": "neg_grad"}
+METHODS = {"SULI": "suli", "SU": "su@official", "NegGrad": "neg_grad"}
+SETTINGS = {"SULI": {}, "SU": {"epochs": 40}, "NegGrad": {"epochs": 30}}
 pytestmark = pytest.mark.slow
 
 
@@ -54,7 +56,11 @@ def walk(environment_of, tmp_path_factory):
     done = run_in(python, ["-c", CODE], folder, path=[SUPPORT])
     assert done.returncode == 0, done.stdout
     assert source_hash(package) == before
-    return folder, json.loads((folder / "report.json").read_text())
+    report = json.loads((folder / "report.json").read_text())
+    for name, label in METHODS.items():
+        forget, retain = (report[name][1][part] / 100 for part in ("Forget", "Retain"))
+        note("torchunlearn", label, SETTINGS[name], forget=forget, retain=retain)
+    return folder, report
 
 
 def test_forget_accuracy_falls_and_retain_accuracy_stays_in_its_own_report(walk):
@@ -67,7 +73,7 @@ def test_forget_accuracy_falls_and_retain_accuracy_stays_in_its_own_report(walk)
 
 @pytest.mark.parametrize("name", METHODS)
 def test_its_weights_are_those_of_our_own_runner(walk, name):
-    settings = {"sweeps": 5} if name == "SULI" else {"epochs": 50}
+    settings = SETTINGS[name]
     ours = unlearned_by_us(
         METHODS[name], digits_original(0), class_three(), seed=SEED, settings=settings
     )
