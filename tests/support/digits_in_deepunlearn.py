@@ -51,7 +51,9 @@ def main(clone):
         for part in (request.retain, request.forget, request.reference)
     )
     loaders = [None, retain, forget, val, None]
-    app.run_from_model_and_loaders(Path(), net, loaders, save=True, save_path=None)
+    app.run_from_model_and_loaders(
+        Path(), net, loaders, save=True, save_path=Path("kept"), unlearner_name="suli"
+    )
 
 
 if __name__ == "__main__":
