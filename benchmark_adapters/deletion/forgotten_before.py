@@ -62,7 +62,7 @@ class ForgottenBefore:
 
     @property
     def announcement(self) -> str:
-        """One line: what was forgotten, and what becomes of it."""
+        """One line: what was to be forgotten, and what becomes of it."""
         told = ", ".join(f"{request.words} ({request.method})" for request in self.requests)
         untold = (
             f"; warning: the ids of {self.untold} of these samples can't be told, so they may be "
@@ -70,7 +70,8 @@ class ForgottenBefore:
         )
         return (
             f"forgotten earlier: {told}; no target teaches it again, and it is kept out of retain, "
-            f"reference and test data and measured on its own{untold * bool(self.untold)}"
+            f"reference and test data and, if it is there, measured on its own"
+            f"{untold * bool(self.untold)}"
         )
 
     def as_list(self) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Class-wise, what was forgotten is recognised no more: forget accuracy is at most
 the samples are to be what unseen ones are: forget accuracy is at most `at_most` above the
 original's accuracy on data never trained on, the reference set (where the methods stop) or, without
 one, the test set. A class that was forgotten earlier and is recognised again is no success either.
+By ids, neither are earlier samples that come back, recognised so much more than unseen ones.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ VERDICTS: tuple[Verdict, ...] = (
 UNSEEN = ("reference", "test")
 # Metrics of whole classes that were forgotten by an earlier request.
 EARLIER_CLASSES = ("forgotten_before_accuracy", "test_forgotten_before_accuracy")
+EARLIER_IDS = "ids_forgotten_before_accuracy"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def judged(
     """The judgement of an outcome. before, after: the original's and the unlearned metrics."""
     names = [] if class_wise else [name for name in UNSEEN if f"{name}_accuracy" in before]
     unseen = before[f"{names[0]}_accuracy"] if names else None
-    missed = _missed(unseen or 0.0, before, after)
+    missed = _missed(unseen, before, after)
     verdict: Verdict = "not forgotten"
     if control:
         verdict = "control"
@@ -104,11 +106,14 @@ def outcome(facts: Mapping[str, Any]) -> str:
     return f"{judgement.verdict}: {text}{risen}; {limit} was to be accepted"
 
 
-def _missed(unseen: float, before: Mapping[str, float], after: Mapping[str, float]) -> float:
+def _missed(unseen: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float:
     """By how much the outcome misses, in accuracy: of the forget set, or of what came back."""
     back = came_back(before, after)
-    earlier = [back[name] for name in EARLIER_CLASSES if name in back]
-    return max([after["forget_accuracy"] - unseen, *earlier])
+    missed = [after["forget_accuracy"] - (unseen or 0.0)]
+    missed += [back[name] for name in EARLIER_CLASSES if name in back]
+    if unseen is not None and EARLIER_IDS in back:
+        missed.append(back[EARLIER_IDS] - unseen)
+    return max(missed)
 
 
 def came_back(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

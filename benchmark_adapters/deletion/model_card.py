@@ -143,13 +143,13 @@ def _made(facts: Mapping[str, Any]) -> str:
 
 
 def _earlier(facts: Mapping[str, Any]) -> str:
-    """What earlier requests forgot, so that the card names everything forgotten so far."""
+    """What earlier requests were to forget, so that the card names everything so far."""
     lines = []
     for request in facts["forgotten_before"]:
         names = ", ".join(f"`{_plain(name)}`" for name in request["class_names"])
         what = f"every training sample of {names}: " * bool(names) + f"{request['count']}"
         lines.append(f"- {what}{' samples by id' * (not names)}, with `{request['method']}`")
-    told = "Forgotten by earlier requests, and kept out of retain, reference and test data here:"
+    told = "To be forgotten by earlier requests, and kept out of what is retained or unseen here:"
     return f"\n\n{told}\n\n" + "\n".join(lines) if lines else ""
 
 

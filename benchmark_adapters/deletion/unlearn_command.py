@@ -115,8 +115,9 @@ def unlearn(**options: Any) -> None:
                  --reference validation --push org/name --create-pr
 
     The outcome is judged: the last line and the model card say how far it came. If more is
-    recognised than --at-most, or a class that was forgotten earlier is recognised again, the
-    checkpoint is written, is not called one without it and not published, and the exit code is 1.
+    recognised than --at-most, or what was forgotten earlier is recognised again (samples by id:
+    more than unseen data), the checkpoint is written, is not called one without it and not
+    published, and the exit code is 1.
     A control is not judged, and neither are ids without --reference or --test.
 
     An original that an earlier request made forget something does not get it back: no target

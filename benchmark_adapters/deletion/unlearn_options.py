@@ -21,7 +21,16 @@ def check_options(options: dict[str, Any]) -> None:
     from benchmark_adapters.originals.checkpoints import check_target, check_writable
     from suli_plugin.plugins import registry
 
+    if not 0 <= options["at_most"] <= 1:
+        # Not a number, which is in any range of click's.
+        raise ValueError(f"--at-most takes a fraction from 0 to 1, got {options['at_most']}")
     check_target(options["output"], force=options["force"])
+    model = Path(options["model"]).expanduser()
+    if model.exists() and options["output"].exists() and model.samefile(options["output"]):
+        raise ValueError(
+            f"--output {options['output']} is the original itself (--model), without which nothing "
+            f"can be verified or done again; choose another folder"
+        )
     check_writable(options["output"])
     if options["repository"] is not None:
         check_repository(options["repository"])
@@ -100,12 +109,10 @@ def given_of(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names(file: Path) -> list[str]:
-    """The lines of a file that hold something. Raises ValueError, or OSError as reading does."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"--class-names {file} is not text in UTF-8: {error.reason}") from None
-    names = [line.strip() for line in lines if line.strip()]
+    """The lines of a file that hold something. Raises ValueError."""
+    from benchmark_adapters.images.ids_file import lines_of
+
+    names = lines_of(file, "--class-names")
     twice = next((name for name in names if names.count(name) > 1), None)
     if not names or twice is not None:
         why = "holds no name" if not names else f"names {twice!r} twice"

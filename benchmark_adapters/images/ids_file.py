@@ -1,4 +1,4 @@
-"""A file of ids as people have it: one a line, from whatever editor or spreadsheet."""
+"""A file of ids or names as people have it: one a line, from whatever editor or spreadsheet."""
 
 from __future__ import annotations
 
@@ -22,18 +22,25 @@ def read_ids(path: Path) -> list[str]:
 
     Raises ValueError if it can't be read or holds none.
     """
-    called = "--forget-ids -" if str(path) == "-" else f"--forget-ids {path}"
+    ids = lines_of(path, "--forget-ids")
+    if not ids:
+        raise ValueError(f"--forget-ids {path} holds no id; expected one a line")
+    return ids
+
+
+def lines_of(path: Path, option: str) -> list[str]:
+    """The lines that hold something, without blanks around them. Raises ValueError as above.
+
+    option: that names the file, for messages.
+    """
     try:
         content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         text = content.decode(_encoding(content))
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{called} can't be read: {error}") from error
+        raise ValueError(f"{option} {path} can't be read: {error}") from error
     # Not every line end that Unicode has: some are in names.
-    ids = [line.strip(" \t") for line in re.split(r"\r\n|\n|\r", text)]
-    ids = [line for line in ids if line]
-    if not ids:
-        raise ValueError(f"{called} holds no id; expected one a line")
-    return ids
+    lines = [line.strip(" \t") for line in re.split(r"\r\n|\n|\r", text)]
+    return [line for line in lines if line]
 
 
 def _encoding(content: bytes) -> str:

@@ -82,7 +82,7 @@ def rows_where(base: BaseData, conditions: Sequence[str]) -> list[int]:
     for condition in conditions:
         name, equals, value = condition.partition("=")
         if not (name and equals):
-            raise ValueError(f"--forget-where takes COLUMN=VALUE, got {condition!r}")
+            raise ValueError(f"conditions= takes COLUMN=VALUE, got {condition!r}")
         texts = _texts(base, name)
         rows = {row for row, text in enumerate(texts) if text is not None and text == value}
         if not rows:

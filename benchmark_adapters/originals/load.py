@@ -172,7 +172,10 @@ def _config(facts: Facts) -> CheckpointConfig:
             raise ValueError(f"nothing here says its {' and '.join(names)}: pass {remedy}")
     classes, outputs = facts.get("classes"), facts["num_classes"]
     if classes is not None and len(classes) != outputs:
-        raise ValueError(f"{len(classes)} classes are named, and it has {outputs}: pass classes=")
+        raise ValueError(
+            f"{len(classes)} classes are named, and it has {outputs}: pass {outputs} names, in the "
+            f"order of the outputs, with classes="
+        )
     return CheckpointConfig(**facts)
 
 

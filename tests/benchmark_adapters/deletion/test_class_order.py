@@ -95,8 +95,16 @@ def test_names_are_given_for_an_original_that_has_none(original, photos, tmp_pat
     assert load_original(out).config.classes == NAMES
     assert read_receipt(out)["original"]["given"] == {"classes": list(NAMES)}
     assert {check["state"] for check in states(out, nameless, photos).values()} == {"matches"}
+    listed.write_text("\n".join(NAMES), encoding="utf-16")
+    ask(nameless, photos, out, "three", "--class-names", listed, "--force")
+    missing = ask(nameless, photos, out, "three", "--class-names", tmp_path / "no", "--force",
+                  code=2).stderr.splitlines()[-1]  # fmt: skip
+    assert f"--class-names {tmp_path / 'no'} can't be read" in missing
     for lines, why in (
-        (NAMES[:9], "9 classes are named, and it has 10: pass --class-names"),
+        (
+            NAMES[:9],
+            "9 classes are named, and it has 10: pass 10 names, in the order of",
+        ),
         ((), "holds no name"),
         (("a", *NAMES[:8], "a"), "names 'a' twice"),
     ):

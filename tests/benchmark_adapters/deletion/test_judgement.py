@@ -43,6 +43,27 @@ def title(folder):
         (0.0, 0.05, "class", {"forgotten_before_accuracy": 0.9}, "forgotten"),
         (0.0, 0.9, "class", {"test_forgotten_before_accuracy": 0.0}, "accepted"),
         (0.0, 0.05, "class", {"ids_forgotten_before_accuracy": 0.0}, "forgotten"),
+        (
+            0.0,
+            0.05,
+            "ids",
+            {"test_accuracy": 0.5, "ids_forgotten_before_accuracy": 0.0},
+            "not forgotten",
+        ),
+        (
+            0.0,
+            0.05,
+            "ids",
+            {"test_accuracy": 0.78, "ids_forgotten_before_accuracy": 0.0},
+            "forgotten",
+        ),
+        (
+            0.0,
+            0.05,
+            "ids",
+            {"test_accuracy": 0.5, "ids_forgotten_before_accuracy": 0.8},
+            "forgotten",
+        ),
     ],
 )
 def test_what_is_accepted(rate, at_most, scope, before, verdict):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from digits_as_images import UNLEARN, suli
+from digits_as_images import UNLEARN, digits_as_png, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.data import load_deletion_data
@@ -101,6 +101,19 @@ def test_what_comes_back_is_warned_of_and_is_no_success(without_three, digits, t
     card = (out / "README.md").read_text()
     assert "and again what was forgotten earlier" in card and "without `five`" not in card
     assert f"forgotten before accuracy rose from 0.0000 to {after:.4f}" in card
+
+
+def test_what_was_forgotten_earlier_and_is_gone_is_not_checked(without_three, tmp_path):
+    """As it must be after the deletion; the receipt was written while it was there."""
+    data, out = digits_as_png(tmp_path / "d"), tmp_path / "out"
+    ask(without_three, data, out, *FAR, "--retain", "train")
+    shutil.rmtree(data / "train" / "three")
+    checks = json.loads(suli("receipt", "verify", out, "--model", without_three, "--dataset", data,
+                             "--allow-unchecked", "--json").stdout)  # fmt: skip
+    found = {check["what"]: check for check in checks}
+    assert found["forget set"]["state"] == found["retain set"]["state"] == "matches"
+    gone = found["forgotten_before set"]
+    assert gone["state"] == "not checked" and gone["detail"].startswith("these data are gone: ")
 
 
 def test_it_is_not_handed_back_as_retain_data(without_three, digits, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -196,6 +197,8 @@ def test_images_are_resized_where_asked(original, tmp_path):
         (["--forget-class", "#3", "--push", "name"], "a repository is named org/name, got 'name'"),
         (["--forget-class", "#3", "--mixed-precision", "fp16"], "fp16 on a CPU"),
         (["--forget-class", "#3", "--seed", "-1"], "-1 is not in the range"),
+        (["--forget-class", "#3", "--at-most", "nan"], "--at-most takes a fraction from 0 to 1"),
+        (["--forget-where", "person"], "--forget-where takes COLUMN=VALUE, got 'person'"),
         (["--forget-class", "#3", "--mean", "a"], "--mean takes numbers such as"),
         (["--forget-class", "#3", "--train-split", "dev"], "'dev'"),
         ([f for name in NAMES for f in ("--forget-class", name)], "every class is forgotten"),
@@ -257,6 +260,13 @@ def test_an_output_that_is_there_is_replaced_only_by_force(original, digits, tmp
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     said = ask(original, digits, "--output", tmp_path / "mine", "--force", code=2)
     assert "holds no checkpoint" in said.stderr and (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_original_is_not_replaced_by_what_was_made_of_it(original, digits, tmp_path):
+    net = shutil.copytree(original, tmp_path / "net")
+    said = ask(net, digits, "--output", net, "--force", method="su", code=2)
+    assert f"--output {net} is the original itself (--model)" in said.stderr
+    assert load_original(net).sha256 == load_original(original).sha256
 
 
 def test_an_output_that_cannot_be_written_is_found_before_unlearning(original, digits, tmp_path):

@@ -110,7 +110,7 @@ def test_samples_are_told_by_the_value_of_a_column(tmp_path):
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("person", "--forget-where takes COLUMN=VALUE, got 'person'"),
+        ("person", "conditions= takes COLUMN=VALUE, got 'person'"),
         ("name=Ann", r"has no column 'name'; its columns: img \(Image\), label"),
         ("img=Ann", "has no column 'img'"),
         (
