@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark_adapters.deletion.case import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.deletion.judgement import judgement_of
-from benchmark_adapters.deletion.request import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.records.run_record import cell_of_record
 
 Receipt = Mapping[str, Any]

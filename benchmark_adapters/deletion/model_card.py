@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +16,13 @@ _USE = """## Use
 ```python
 from benchmark_adapters.originals import load_original
 
-model = load_original("{place}").model
+model = load_original({literal}).model
 ```
 
 `unlearning.json` is the receipt: hashes of original, forget set and result, and the whole record. \
-`suli receipt verify {place}` computes them again and names what does not match.
+`suli receipt verify {word}` computes them again and names what does not match.
 """
-_PLACE = re.compile(r'load_original\("([^"\n]+)"\)')
+_PLACE = re.compile(r'load_original\(("(?:[^"\\\n]|\\.)+")\)')
 _MADE = "was made to"
 _ALWAYS = (
     "This is approximate unlearning. Nothing here proves that the model equals one that was "
@@ -39,7 +41,8 @@ def card(facts: Mapping[str, Any], place: str) -> str:
 
 def use(place: str) -> str:
     """The card's last section: how to load and to verify what is at that place."""
-    return _USE.format(place=place)
+    # A JSON string is a Python literal, too.
+    return _USE.format(literal=json.dumps(place, ensure_ascii=False), word=shlex.quote(place))
 
 
 def placed(text: str, place: str) -> str:
@@ -51,9 +54,10 @@ def parted(text: str) -> tuple[str, str]:
     """What a card says, and the place that it names. Raises ValueError for what is no card."""
     start = text.rfind(_USE.partition("\n")[0])
     found = _PLACE.search(text, max(start, 0))
-    if start < 0 or found is None or text[start:] != use(found[1]):
+    place = "" if start < 0 or found is None else json.loads(found[1])
+    if not place or text[start:] != use(place):
         raise ValueError("its last section does not say how to load the checkpoint, and no more")
-    return text[:start], found[1]
+    return text[:start], place
 
 
 def said(facts: Mapping[str, Any]) -> str:

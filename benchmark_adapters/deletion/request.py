@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from benchmark_adapters.deletion.belonging import check_belonging
+from benchmark_adapters.deletion.case import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.deletion.fit import check_data, check_method
 from benchmark_adapters.deletion.judgement import AT_MOST
@@ -24,7 +24,6 @@ from benchmark_adapters.deletion.measures import (
 )
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.provenance import state_hash
-from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
 from suli_plugin.failure import Failure
 from suli_plugin.history import Progress
@@ -32,8 +31,6 @@ from suli_plugin.registry import Origin, Registry
 from suli_plugin.runner import run
 from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import RESOURCES, ForgetRequest, Resource, Scope, Unlearner
-
-BENCHMARK = "deletion_request"
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,19 @@ class DeletionRequest:
         if state_hash(unlearned.model) == original_hash and not allow_unchanged:
             self._refuse_unchanged(unlearned)
         answers = answers_of(unlearned.model, data, accelerator)
-        record = run_record(
+        record = self._record(unlearned, answers, original_hash, accelerator)
+        return Fulfilled(unlearned, before, record, kept_classes(known, answers, data))
+
+    def _record(
+        self,
+        unlearned: Unlearned,
+        answers: Answers,
+        original_hash: str,
+        accelerator: Accelerator,
+    ) -> dict[str, Any]:
+        """The record of the run, not yet completed. answers: of the unlearned model."""
+        original, data = self.original, self.data
+        return run_record(
             unlearned,
             self.origin,
             benchmark=BENCHMARK,
@@ -150,7 +159,6 @@ class DeletionRequest:
                 set_hashes={str(name): value for name, value in data.hashes.items()},
             ),
         )
-        return Fulfilled(unlearned, before, record, kept_classes(known, answers, data))
 
     def _known_before(self, accelerator: Accelerator) -> Answers:
         """What the original says of each set. Raises Failure if it looks like guessing."""
@@ -194,21 +202,6 @@ class DeletionRequest:
 
     def _case(self, original_hash: str) -> str:
         return case_of(original_hash, self.data.hashes, self.data.forget_classes)
-
-
-def scenario_of(forget_classes: Sequence[int], count: int) -> str:
-    """The name in a record of what is forgotten. count: of samples."""
-    if forget_classes:
-        return "class-" + ",".join(map(str, forget_classes))
-    return f"instance-{count}"
-
-
-def case_of(
-    original_hash: str, set_hashes: Mapping[Any, str], forget_classes: Sequence[int]
-) -> str:
-    """SHA-256 over original, sets and forgotten classes: what a record calls its case."""
-    made_of = [original_hash, dict(set_hashes), list(forget_classes)]
-    return hashlib.sha256(canonical(made_of).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

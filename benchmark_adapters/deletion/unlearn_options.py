@@ -18,20 +18,12 @@ if TYPE_CHECKING:
 def check_options(options: dict[str, Any]) -> None:
     """What can be known to be wrong before anything is read."""
     from benchmark_adapters.deletion.publish import check_repository
-    from benchmark_adapters.originals.checkpoints import check_target, check_writable
     from suli_plugin.plugins import registry
 
     if not 0 <= options["at_most"] <= 1:
         # Not a number, which is in any range of click's.
         raise ValueError(f"--at-most takes a fraction from 0 to 1, got {options['at_most']}")
-    check_target(options["output"], force=options["force"])
-    model = Path(options["model"]).expanduser()
-    if model.exists() and options["output"].exists() and model.samefile(options["output"]):
-        raise ValueError(
-            f"--output {options['output']} is the original itself (--model), without which nothing "
-            f"can be verified or done again; choose another folder"
-        )
-    check_writable(options["output"])
+    _check_output(options["output"], options["model"], force=options["force"])
     if options["repository"] is not None:
         check_repository(options["repository"])
     elif options["create_pr"] or options["private"]:
@@ -44,6 +36,19 @@ def check_options(options: dict[str, Any]) -> None:
     for scope in cls.needs:
         # Names, fields and values; which scope it is may only be known from the data.
         registry().unlearner(options["method"], scope, _settings(options["changes"]))
+
+
+def _check_output(output: Path, model: str, *, force: bool) -> None:
+    from benchmark_adapters.originals.checkpoints import check_target, check_writable
+
+    check_target(output, force=force)
+    original = Path(model).expanduser()
+    if original.exists() and output.exists() and original.samefile(output):
+        raise ValueError(
+            f"--output {output} is the original itself (--model), without which nothing can be "
+            f"verified or done again; choose another folder"
+        )
+    check_writable(output)
 
 
 def request_of(

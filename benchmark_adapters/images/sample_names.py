@@ -76,7 +76,7 @@ def rows_where(base: BaseData, conditions: Sequence[str]) -> list[int]:
     """The rows, ascending, in which any of the conditions holds; each is COLUMN=VALUE.
 
     A value is compared as text: a class by its name, 3.0 as `3`. Raises ValueError for a column
-    that is not there and a condition that holds for no sample.
+    that is not there, Gone for a condition that holds for no sample.
     """
     found: set[int] = set()
     for condition in conditions:
@@ -88,7 +88,7 @@ def rows_where(base: BaseData, conditions: Sequence[str]) -> list[int]:
         if not rows:
             there = sorted({text for text in texts if text is not None})
             some = ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "")
-            raise ValueError(
+            raise Gone(
                 f"{base.source}: no sample of split {base.split!r} has {name} {value!r}; there "
                 f"are: {some or 'no values'}"
             )

@@ -1,7 +1,9 @@
 """`suli unlearn`: what may be asked, what it says, what it writes, and what it refuses."""
 
+import ast
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from digits_as_images import NAMES, UNLEARN, digits_folder, suli, with_classes
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.data import load_deletion_data
+from benchmark_adapters.deletion.model_card import parted
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import read_receipt
 from benchmark_adapters.deletion.request import make_request
@@ -260,6 +263,17 @@ def test_an_output_that_is_there_is_replaced_only_by_force(original, digits, tmp
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     said = ask(original, digits, "--output", tmp_path / "mine", "--force", code=2)
     assert "holds no checkpoint" in said.stderr and (tmp_path / "mine" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("name", ['two "words"', "a$b `c` \\d"])
+def test_the_card_of_an_oddly_named_folder_is_true(name, original, digits, tmp_path):
+    out = tmp_path / name
+    ask(original, digits, "--output", out, "--allow-unchanged", method="original")
+    text = (out / "README.md").read_text(encoding="utf-8")
+    loaded = next(line for line in text.splitlines() if "= load_original(" in line)
+    argument = loaded.removeprefix("model = load_original(").removesuffix(").model")
+    assert ast.literal_eval(argument) == name and parted(text)[1] == name
+    assert f"`suli receipt verify {shlex.quote(name)}` computes" in text
 
 
 def test_the_original_is_not_replaced_by_what_was_made_of_it(original, digits, tmp_path):
