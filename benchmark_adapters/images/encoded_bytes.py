@@ -53,7 +53,9 @@ def opened(content: bytes) -> Any:
         # As `datasets` itself decodes: cameras turn images by a tag.
         upright = ImageOps.exif_transpose(image) if image.getexif().get(274) else image
     if upright.mode not in GRAY | COLOUR:
-        raise ValueError(f"expected an image of 8 bits a channel, got PIL mode {upright.mode!r}")
+        raise ValueError(
+            f"expected an image of 8 bits a channel, got PIL mode {upright.mode!r}: convert it"
+        )
     return upright
 
 

@@ -22,6 +22,7 @@ from benchmark_adapters.images.encoded_bytes import (
     decoding,
     opened,
 )
+from suli_plugin.failure import Failure
 
 _AT_ONCE = 1024
 # Part of the cache's key: to be raised when the same bytes would be decoded differently.
@@ -173,7 +174,7 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             yield
         except ValueError as error:
             place = f"{self.base.pinned}, split {self.base.split!r}, {self._place(row)}"
-            raise ValueError(f"{place}: {error}") from error
+            raise Failure(f"{place}: {error}") from error
 
     def _place(self, row: int) -> str:
         """The row in the split, and the file if it is known, which takes time to look up."""

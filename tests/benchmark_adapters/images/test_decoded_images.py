@@ -24,6 +24,7 @@ from small_images import (
 from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.decoded_images import image_set
 from benchmark_adapters.images.encoded_images import EncodedImages, SizesDiffer
+from suli_plugin.failure import Failure
 
 CPU = torch.device("cpu")
 
@@ -196,7 +197,8 @@ def test_an_image_that_cannot_be_decoded_is_named():
     good = encoded(pixels_of(1)[0])
     deep = encoded(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
     for bad, message in ((good[:60], "can't be decoded"), (deep, "8 bits a channel")):
-        with pytest.raises(ValueError, match=f"row 1: .*{message}"):
+        # A command ends with exit code 1: the data are at fault, not the request.
+        with pytest.raises(Failure, match=f"row 1: .*{message}"):
             image_set(base_of(dataset_of([good, bad])))
 
 
