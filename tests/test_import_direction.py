@@ -99,11 +99,10 @@ def modules_of(source, known):
     return {each for name in names for each in (name, name.rpartition(".")[0]) if each in known}
 
 
-def test_no_import_of_the_core_goes_round_in_a_circle():
+def test_no_import_goes_round_in_a_circle():
     """Imports for type checkers and those inside functions are imports, too."""
-    core = {module_name(path): path.read_text("utf-8") for path in FILES
-            if module_name(path).startswith("suli_plugin")}  # fmt: skip
-    assert len(core) > 30 and not circle(core)
+    sources = {module_name(path): path.read_text("utf-8") for path in FILES}
+    assert len(sources) > 200 and not circle(sources)
 
 
 @pytest.mark.parametrize("last", ["import p.a", "from p.a import X", "from p import a"])
@@ -112,11 +111,6 @@ def test_a_planted_circle_is_seen(form, last):
     sources = {"p.a": "from p.b import Y", "p.b": "import p.c", "p.c": form.format(last)}
     assert set(circle(sources)) == {"p.a", "p.b", "p.c"}
     assert not circle({**sources, "p.c": "import torch"})
-
-
-def test_no_file_of_the_core_is_longer_than_a_reader_takes_in():
-    files = [path for path in FILES if module_name(path).startswith("suli_plugin")]
-    assert files and max(len(path.read_text("utf-8").splitlines()) for path in files) <= 250
 
 
 def test_every_room_is_there_and_says_what_it_is_for():

@@ -23,8 +23,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmark_adapters.harnesses.found import ERASURE
-from benchmark_adapters.harnesses.installed import harness_module
+from benchmark_adapters.harnesses.installed import ERASURE, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,

@@ -5,34 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmark_adapters.harnesses.installed import (
+    DEEPUNLEARN,
+    ERASURE,
+    ERASUS,
+    MU_BENCH,
+    SUPREME,
+    TORCHUNLEARN,
+    clone_on_path,
+    installed_version,
+)
 from suli_plugin.harness import Harness
 from suli_plugin.hookspecs import hookimpl
-
-# Said where a harness is missing. README.md says why SUPREME comes without its dependencies.
-SUPREME = (
-    "pip install lightning wandb debugpy python-dotenv && pip install --no-deps supreme-unlearning"
-)
-TORCHUNLEARN = "pip install torchunlearn matplotlib"
-ERASURE = (
-    "pip install torch_geometric picologging==0.9.2 jsonc_parser jsonpickle pandas psutil ucimlrepo"
-    ", clone github.com/aiim-research/ERASURE and put its folder on PYTHONPATH"
-)
-ERASUS = "pip install erasus"
-DEEPUNLEARN = (
-    "pip install hydra-zen optuna tensorboard pandas matplotlib seaborn timm"
-    ", clone github.com/xcadet/deepunlearn and put its folder on PYTHONPATH"
-)
-MU_BENCH = (
-    'pip install "transformers>=4.48,<5" "datasets<4" nltk peft wandb pandas scipy'
-    ", clone github.com/CLU-UML/MU-Bench and put its folder on PYTHONPATH"
-)
 
 
 @hookimpl
 def register_unlearners(register: Callable[[type[Any]], None]) -> None:
     """The methods of SUPREME and of ERASURE, each where it is installed."""
-    from benchmark_adapters.harnesses.installed import clone_on_path, installed_version
-
     if installed_version("supreme-unlearning"):
         from benchmark_adapters.harnesses import supreme_methods
 
@@ -48,8 +37,6 @@ def register_unlearners(register: Callable[[type[Any]], None]) -> None:
 @hookimpl
 def register_harnesses(register: Callable[[Harness], None]) -> None:
     """The seven harnesses, installed or not."""
-    from benchmark_adapters.harnesses.installed import clone_on_path, installed_version
-
     erasure = clone_on_path("erasure", "core/unlearner.py")
     mu_bench = clone_on_path("mubench", "trainer/base.py")
     deepunlearn = clone_on_path("munl", "unlearning/common.py")

@@ -8,6 +8,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
+# Said where a harness is missing. README.md says why SUPREME comes without its dependencies.
+SUPREME = (
+    "pip install lightning wandb debugpy python-dotenv && pip install --no-deps supreme-unlearning"
+)
+TORCHUNLEARN = "pip install torchunlearn matplotlib"
+ERASURE = (
+    "pip install torch_geometric picologging==0.9.2 jsonc_parser jsonpickle pandas psutil ucimlrepo"
+    ", clone github.com/aiim-research/ERASURE and put its folder on PYTHONPATH"
+)
+ERASUS = "pip install erasus"
+DEEPUNLEARN = (
+    "pip install hydra-zen optuna tensorboard pandas matplotlib seaborn timm"
+    ", clone github.com/xcadet/deepunlearn and put its folder on PYTHONPATH"
+)
+MU_BENCH = (
+    'pip install "transformers>=4.48,<5" "datasets<4" nltk peft wandb pandas scipy'
+    ", clone github.com/CLU-UML/MU-Bench and put its folder on PYTHONPATH"
+)
+
 
 def harness_module(name: str, hint: str) -> ModuleType:
     """A module of a harness. Raises ImportError in one line with the hint how to install it."""

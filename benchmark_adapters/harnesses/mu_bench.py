@@ -31,8 +31,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.harnesses.found import MU_BENCH
-from benchmark_adapters.harnesses.installed import clone_on_path, harness_module
+from benchmark_adapters.harnesses.installed import MU_BENCH, clone_on_path, harness_module
 from benchmark_adapters.harnesses.translation import (
     dataset_of,
     our_labels,

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.harnesses.found import MU_BENCH
-from benchmark_adapters.harnesses.installed import installed_version
+from benchmark_adapters.harnesses.installed import MU_BENCH, installed_version
 from benchmark_adapters.harnesses.mu_bench import labels, trainer_class
 from suli_plugin.plugins import registry
 

@@ -21,8 +21,7 @@ from typing import Any
 
 from torch import nn
 
-from benchmark_adapters.harnesses.found import SUPREME
-from benchmark_adapters.harnesses.installed import harness_module
+from benchmark_adapters.harnesses.installed import SUPREME, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from benchmark_adapters.harnesses.found import SUPREME
+from benchmark_adapters.harnesses.installed import SUPREME
 from benchmark_adapters.harnesses.supreme_folder import check_folder
 from suli_plugin.hookspecs import hookimpl
 

@@ -19,8 +19,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from benchmark_adapters.harnesses.found import TORCHUNLEARN
-from benchmark_adapters.harnesses.installed import harness_module
+from benchmark_adapters.harnesses.installed import TORCHUNLEARN, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
     dataset_of,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from benchmark_adapters.harnesses import found
+from benchmark_adapters.harnesses import installed
 
-README = Path(found.__file__).parent / "README.md"
+README = Path(installed.__file__).parent / "README.md"
 pytestmark = pytest.mark.slow
 
 
@@ -75,8 +75,8 @@ def test_every_harness_has_a_documented_line():
 
 def test_what_suli_plugins_says_is_what_is_documented():
     hints = (
-        *(found.SUPREME, found.TORCHUNLEARN, found.ERASURE, found.MU_BENCH),
-        *(found.ERASUS, found.DEEPUNLEARN),
+        *(installed.SUPREME, installed.TORCHUNLEARN, installed.ERASURE, installed.MU_BENCH),
+        *(installed.ERASUS, installed.DEEPUNLEARN),
     )
     for hint in hints:
         for command in re.findall(r"pip install [^&,]*(?:,<[^&,]*)*", hint):
