@@ -324,7 +324,8 @@ def test_offline_with_a_warm_and_a_cold_cache(seeded):
     for source, line in zip(("org/other@main", "org/net@v2"), said[3:], strict=True):
         assert line == (
             f"ValueError: HF_HUB_OFFLINE is set, and {source} is not in the cache: "
-            f"load it once without HF_HUB_OFFLINE"
+            f"load it once without HF_HUB_OFFLINE; nor is there a file or folder "
+            f"{source.partition('@')[0]!r} here"
         )
     assert len(seeded.requests) == asked
 

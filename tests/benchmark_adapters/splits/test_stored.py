@@ -137,7 +137,9 @@ def test_the_data_may_lie_elsewhere_if_they_are_the_same(tmp_path, data):
     split = made(data)
     save_split(split, tmp_path / "splits")
     data.rename(tmp_path / "moved")
-    with pytest.raises(ValueError, match="which is not here; say where the data are with base="):
+    with pytest.raises(
+        ValueError, match="not here; put the data there, or say where they are with base="
+    ):
         load_split(tmp_path / "splits")
     assert load_split(tmp_path / "splits", base=tmp_path / "moved").sha256 == split.sha256
 
