@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark_adapters.command_line.without_tokens import Token
@@ -40,21 +42,37 @@ def snapshot(
     from huggingface_hub import snapshot_download
 
     commit = source.revision if local_only else _commit(source, kind, token)
-    fetched = clearly(
-        str(source),
-        lambda: snapshot_download(
-            source.repository,
-            repo_type=kind,
-            revision=commit,
-            allow_patterns=None if patterns is None else list(patterns),
-            local_files_only=local_only,
+    with _no_match_is_an_answer():
+        fetched = clearly(
+            str(source),
+            lambda: snapshot_download(
+                source.repository,
+                repo_type=kind,
+                revision=commit,
+                allow_patterns=None if patterns is None else list(patterns),
+                local_files_only=local_only,
+                token=token,
+            ),
             token=token,
-        ),
-        token=token,
-    )
+        )
     folder = Path(fetched)
     _check_files(folder, source)
     return folder, folder.name
+
+
+@contextmanager
+def _no_match_is_an_answer() -> Iterator[None]:
+    """The client warns where no file matches; here that says what a repository does not hold."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("No files matched")
+
+    logger = logging.getLogger("huggingface_hub._snapshot_download")
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
 
 
 def _commit(source: HubSource, kind: Kind, token: Token) -> str:

@@ -1,5 +1,6 @@
 """One file of a repository and a folder of them: the same checks for both."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,12 @@ def test_a_disk_that_fails_speaks_for_itself(way, tmp_path, monkeypatch):
     with pytest.raises(OSError) as caught:
         way.fetch(HubSource("org/r"))
     assert caught.value.errno is not None
+
+
+def test_a_pattern_that_nothing_matches_is_an_answer_and_no_warning(hub, caplog, capfd):
+    """Whether a repository holds a split is asked so, and the client would print a line."""
+    hub.seed_repo("org/r", "dataset", CONTENT)
+    client = logging.getLogger("huggingface_hub._snapshot_download")
+    folder, _ = snapshot(HubSource("org/r"), patterns=["*/split.json"])
+    assert not list(folder.rglob("split.json")) and not client.filters
+    assert "No files matched" not in caplog.text + capfd.readouterr().err
