@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from counted_decoding import decode_and_count
 from PIL import Image
 from small_images import (
     all_pixels,
@@ -115,27 +116,13 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypa
     assert len(all_pixels(images)) == 9 and "are not kept" in caplog.text
 
 
-def _decode_and_count(folder: str, output: str) -> None:
-    from benchmark_adapters.images import decoded_images
-
-    original = decoded_images.EncodedImages.decode_all
-
-    def counted(self):
-        with open(output, "a") as file:
-            file.write("decoded\n")
-        return original(self)
-
-    decoded_images.EncodedImages.decode_all = counted
-    assert len(all_pixels(image_set(load_base(folder, split="train")))) == 30
-
-
 def test_of_processes_that_start_together_one_decodes(tmp_path):
     folder = cifar_layout(tmp_path / "d")
     load_base(folder, split="train")
     # Spawned: a fork of a process that has threads may hang.
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_decode_and_count, args=(str(folder), str(tmp_path / "count")))
+        context.Process(target=decode_and_count, args=(str(folder), str(tmp_path / "count")))
         for _ in range(3)
     ]
     for worker in workers:
