@@ -37,8 +37,10 @@ def put_submissions(
     Killed at any moment it leaves the old submission or the new one, each with its evidence; the
     same command again completes it.
     """
-    new = _unlike(root, submission_files(submissions, evidence))
+    files = submission_files(submissions, evidence)
     with _locked(root):
+        # Not before: what another is writing would be looked at, and be gone.
+        new = _unlike(root, files)
         for path, source in new.items():
             write_bytes(root / path, source if isinstance(source, bytes) else source.read_bytes())
         for submission in submissions:
