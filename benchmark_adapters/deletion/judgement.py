@@ -1,6 +1,7 @@
 """How far a deletion request came: forgotten, or how much of the forget set is still recognised.
 
-Class-wise, what was forgotten is recognised no more: forget accuracy is at most `at_most`. By ids,
+Class-wise, what was forgotten is recognised no more: forget accuracy is at most `at_most`, on
+unseen images of the class, too, where a test set has some. By ids,
 the samples are to be what unseen ones are: forget accuracy is at most `at_most` above the
 original's accuracy on data never trained on, the reference set (where the methods stop) or, without
 one, the test set. A class that was forgotten earlier and is recognised again is no success either.
@@ -94,6 +95,9 @@ def outcome(facts: Mapping[str, Any]) -> str:
     rate = facts["record"]["metrics"]["forget_accuracy"]
     was = facts["original_metrics"]["forget_accuracy"]
     text = f"{rate:.4f} of the forget set is recognised ({was:.4f} before)"
+    new = facts["record"]["metrics"].get("test_forget_accuracy")
+    if new is not None:
+        text += f" and {new:.4f} of unseen images of it"
     if judgement.verdict == "control":
         return f"a control, which forgets nothing honestly: {text}"
     if judgement.verdict == "not judged":
@@ -106,10 +110,18 @@ def outcome(facts: Mapping[str, Any]) -> str:
     return f"{judgement.verdict}: {text}{risen}; {limit} was to be accepted"
 
 
+def recognised(after: Mapping[str, float]) -> float:
+    """The accuracy on what was forgotten: the forget set, or unseen images of its classes.
+
+    The higher one counts, since a class is not gone while new images of it are recognised.
+    """
+    return max(after["forget_accuracy"], after.get("test_forget_accuracy", 0.0))
+
+
 def _missed(unseen: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float:
     """By how much the outcome misses, in accuracy: of the forget set, or of what came back."""
     back = came_back(before, after)
-    missed = [after["forget_accuracy"] - (unseen or 0.0)]
+    missed = [recognised(after) if unseen is None else after["forget_accuracy"] - unseen]
     missed += [back[name] for name in EARLIER_CLASSES if name in back]
     if unseen is not None and EARLIER_IDS in back:
         missed.append(back[EARLIER_IDS] - unseen)

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark_adapters.deletion.judgement import came_back, outcome
+from benchmark_adapters.deletion.judgement import came_back, outcome, recognised
 from benchmark_adapters.deletion.measures import worst_kept
 
 _USE = """## Use
@@ -132,7 +132,7 @@ def _forgotten(forgotten: Mapping[str, Any]) -> str:
 def _title(named: str, facts: Mapping[str, Any]) -> str:
     """A model is without something only where that was judged so."""
     record, what = facts["record"], _what(facts["forget_set"])
-    verdict, rate = facts["judgement"]["verdict"], record["metrics"]["forget_accuracy"]
+    verdict, rate = facts["judgement"]["verdict"], recognised(record["metrics"])
     if verdict == "forgotten":
         return f"{named} without {what}"
     if verdict in ("control", "not judged"):

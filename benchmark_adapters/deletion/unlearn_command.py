@@ -68,7 +68,8 @@ def register_commands(cli: click.Group) -> None:
 @click.option(
     "--at-most", type=click.FloatRange(0, 1), default=AT_MOST, show_default=True,
     metavar="FRACTION",
-    help="Accepted forget accuracy; by ids, how far above that of unseen data (reference or test).",
+    help="Accepted forget accuracy, of --test images too; by ids, how far above that of unseen "
+    "data (reference or test).",
 )  # fmt: skip
 @click.option("--push", "repository", metavar="ORG/NAME", help="Publish it in this repository.")
 @create_pr
