@@ -107,7 +107,9 @@ def outcome(facts: Mapping[str, Any]) -> str:
         limit += f" above the {judgement.unseen:.4f} of the {judgement.unseen_set} set"
     again = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in _back(facts).items()]
     risen = f"; what was forgotten earlier came back: {', '.join(again)}" if again else ""
-    return f"{judgement.verdict}: {text}{risen}; {limit} was to be accepted"
+    told = f"{judgement.verdict}: {text}{risen}; {limit} was to be accepted"
+    # Neither features nor relearning were looked at.
+    return f"{told}; judged by its answers alone" if judgement.accepted else told
 
 
 def recognised(after: Mapping[str, float]) -> float:

@@ -89,10 +89,19 @@ def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
     for pattern in patterns or benchmark.default_scenarios:
         names = [name for name in benchmark.scenarios() if fnmatchcase(name, pattern)]
         if not names:
-            scope_of(pattern)
+            _check_class(pattern, benchmark)
             names = [pattern]
         found.update(dict.fromkeys(names))
     return list(found)
+
+
+def _check_class(scenario: str, benchmark: Benchmark) -> None:
+    """A number of samples may be any; a class must be one of the benchmark's."""
+    classes = [name for name in benchmark.scenarios() if name.startswith("class-")]
+    if scope_of(scenario) == "class-wise" and classes:
+        raise ValueError(
+            f"{benchmark.name} has no scenario {scenario!r}; its classes: {', '.join(classes)}"
+        )
 
 
 def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from benchmark_adapters.hub.access import REPOSITORY
 from leaderboards.claims.submission import check_form
 from leaderboards.store.files import FolderFiles, StoreFiles
 from leaderboards.store.hub import HubStore
+from suli_plugin.failure import Failure
 
 
 def hub_store(place: str) -> HubStore | None:
@@ -23,8 +24,12 @@ def hub_store(place: str) -> HubStore | None:
 
 
 def store_files(store: HubStore | None, place: str, revision: str = "main") -> StoreFiles:
-    """The files of either."""
-    return FolderFiles(Path(place)) if store is None else store.files(revision)
+    """The files of either. Raises Failure for a folder that is not there."""
+    if store is not None:
+        return store.files(revision)
+    if not Path(place).is_dir():
+        raise Failure(f"there is no folder {place!a:.200}, and so no store in it")
+    return FolderFiles(Path(place))
 
 
 def acting_as(store: HubStore | None, name: str | None) -> str:

@@ -66,7 +66,8 @@ def submit(
     with command_errors():
         from benchmark_adapters.command_line.command_accelerator import command_accelerator
         from leaderboards.board.board import load_board
-        from leaderboards.store.place import acting_as, hub_store, run_options, store_files
+        from leaderboards.store.files import FolderFiles
+        from leaderboards.store.place import acting_as, hub_store, run_options
         from leaderboards.submission.submitting import prepared
         from leaderboards.verification.verifying import Request, board_verifier
 
@@ -78,7 +79,8 @@ def submit(
         )
         ready = prepared(
             folder,
-            store_files(store, target),
+            # A folder that is not there yet is made with the first submission.
+            FolderFiles(Path(target)) if store is None else store.files(),
             verifier,
             methods=_listed(methods),
             checkpoints=_checkpoints(checkpoints),

@@ -65,6 +65,16 @@ def test_submit_shows_what_is_sent_and_verify_writes_down_what_it_found(runs, bo
     assert "zrf" in row["verified_metrics"] and "relearn_updates" not in row["verified_metrics"]
 
 
+@pytest.mark.parametrize(
+    "command", [("verify", "--as", "bob"), ("export", "--output"), ("render", "--output")]
+)
+def test_a_folder_that_is_not_there_is_no_store_without_entries(command, tmp_path):
+    name, *options = command
+    output = [tmp_path / "out"] if "--output" in options else []
+    said = suli(name, tmp_path / "nowhere", *options, *output, code=1)
+    assert "there is no folder" in said and "nowhere" in said and not list(tmp_path.iterdir())
+
+
 def test_a_sample_is_said_in_the_verdict(honest, board_file, tmp_path):
     root = shutil.copytree(honest, tmp_path / "store")
     asked = ("verify", root, "--board", board_file, "--as", "bob", "--methods", "suli", "--json")
