@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 RECEIPT = "unlearning.json"
+# A receipt lists the ids of what was forgotten.
+RECEIPT_LIMIT = 256 * 2**20
 CARD = "README.md"
 LICENCE = "LICENSE"
 EVAL_RESULTS = ".eval_results"

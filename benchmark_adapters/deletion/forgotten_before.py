@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.deletion.checkpoint_files import RECEIPT, RECEIPT_LIMIT
 from benchmark_adapters.hub.access import HubSource
 from benchmark_adapters.hub.files import hub_files
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.strict_json import strict_json
 from suli_plugin.failure import Failure
-
-_RECEIPT = "unlearning.json"
-_LIMIT = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,15 @@ class ForgottenBefore:
             f"{untold * bool(self.untold)}"
         )
 
+    def with_ids(self, known: Mapping[str, tuple[str, ...]]) -> ForgottenBefore:
+        """The same with ids where they were open. known: ids by the hash of their forget set."""
+        return ForgottenBefore(
+            tuple(
+                replace(each, ids=known.get(each.sha256)) if each.ids is None else each
+                for each in self.requests
+            )
+        )
+
     def as_list(self) -> list[dict[str, Any]]:
         """The requests as JSON has them."""
         return [request.as_dict() for request in self.requests]
@@ -92,11 +99,24 @@ def forgotten_before(original: LoadedOriginal) -> ForgottenBefore:
 
     Raises Failure for an `unlearning` block that can't be understood.
     """
-    block = original.config.unlearning
-    if block is None:
+    if original.config.unlearning is None:
         return NOTHING
+    requests = _checked_requests(original)
+    return requests.with_ids(_ids(original)) if requests.untold else requests
+
+
+def block_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What config.json says of earlier requests: a receipt's, without the ids."""
+    return [
+        {name: of for name, of in request.items() if name != "ids"}
+        for request in facts["forgotten_before"]
+    ]
+
+
+def _checked_requests(original: LoadedOriginal) -> ForgottenBefore:
+    """The requests of config.json, ids left open."""
     try:
-        requests = _requests(block, original.config.classes)
+        requests = _requests(original.config.unlearning, original.config.classes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Failure(
             f"{original.source}: its config.json has an `unlearning` block that does not say what "
@@ -109,27 +129,11 @@ def forgotten_before(original: LoadedOriginal) -> ForgottenBefore:
             f"{original.source}: its config.json says that class {outside[0]} was forgotten, and "
             f"it has {outputs} outputs"
         )
-    if not requests.untold:
-        return requests
-    ids = _ids(original)
-    return ForgottenBefore(
-        tuple(
-            replace(each, ids=ids.get(each.sha256)) if each.ids is None else each
-            for each in requests.requests
-        )
-    )
-
-
-def block_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What config.json says of earlier requests: a receipt's, without the ids."""
-    return [
-        {name: of for name, of in request.items() if name != "ids"}
-        for request in facts["forgotten_before"]
-    ]
+    return requests
 
 
 def _requests(block: Mapping[str, Any], names: Sequence[str] | None) -> ForgottenBefore:
-    """The requests of a block, ids left open."""
+    """The requests of a block."""
     classes = tuple(int(label) for label in block["forget_classes"])
     own = EarlierRequest(
         method=str(block["method"]),
@@ -161,7 +165,7 @@ def _request(value: Mapping[str, Any]) -> EarlierRequest:
 def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
     """Of each instance-wise forget set, by its hash, the ids that the receipt lists."""
     try:
-        receipt = strict_json(_receipt(original), _RECEIPT, limit=_LIMIT, hidden=True)
+        receipt = strict_json(_receipt(original), RECEIPT, limit=RECEIPT_LIMIT, hidden=True)
         if receipt["result"]["sha256"] != original.sha256:
             return {}
         parts = [receipt["forget_set"], *receipt["forgotten_before"]]
@@ -172,9 +176,9 @@ def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
 
 def _receipt(original: LoadedOriginal) -> bytes:
     if original.commit is not None:
-        return hub_files(HubSource(original.source, original.commit), None).read(_RECEIPT)
+        return hub_files(HubSource(original.source, original.commit), None).read(RECEIPT)
     place = Path(original.source).expanduser()
     try:
-        return ((place if place.is_dir() else place.parent) / _RECEIPT).read_bytes()
+        return ((place if place.is_dir() else place.parent) / RECEIPT).read_bytes()
     except OSError as error:
-        raise ValueError(f"{_RECEIPT} can't be read: {error.strerror}") from error
+        raise ValueError(f"{RECEIPT} can't be read: {error.strerror}") from error

@@ -30,7 +30,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.deletion.checkpoint_files import CARD, RECEIPT, SIGNATURE, file_hashes
+from benchmark_adapters.deletion.checkpoint_files import (
+    CARD,
+    RECEIPT,
+    RECEIPT_LIMIT,
+    SIGNATURE,
+    file_hashes,
+)
 from benchmark_adapters.deletion.contradictions import contradictions
 from benchmark_adapters.deletion.judgement import judgement_of
 from benchmark_adapters.deletion.options import DataOptions
@@ -46,8 +52,6 @@ from benchmark_adapters.splits.split import Split
 
 # Files with a hash elsewhere in the receipt, and those that it can't have one of.
 BY_THEMSELVES = (WEIGHTS, RECEIPT, CARD, SIGNATURE)
-# A receipt lists the ids of what was forgotten.
-_LIMIT = 256 * 2**20
 
 
 def facts_of(
@@ -104,7 +108,7 @@ def read_receipt(folder: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{folder} holds no receipt ({RECEIPT}): {error.strerror}") from error
-    receipt = strict_json(data, str(path), limit=_LIMIT, hidden=True)
+    receipt = strict_json(data, str(path), limit=RECEIPT_LIMIT, hidden=True)
     try:
         check_fields(receipt)
     except ValueError as error:

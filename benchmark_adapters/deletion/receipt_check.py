@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from accelerate import Accelerator
 
 from benchmark_adapters.deletion.check import Check, unknown
 from benchmark_adapters.deletion.checkpoint_checks import file_checks, receipt_check, result_check
-from benchmark_adapters.deletion.measures import answers_of
+from benchmark_adapters.deletion.data import DeletionData
+from benchmark_adapters.deletion.measures import Answers, answers_of
 from benchmark_adapters.deletion.receipt import read_receipt
 from benchmark_adapters.deletion.remade_checks import (
-    Places,
+    Whereabouts,
     data_checks,
+    earlier_check,
     facts_checks,
-    kept_check,
-    metrics_check,
     original_check,
     remade_request,
 )
 from benchmark_adapters.deletion.rerun import accelerator_of, rerun_checks
+from benchmark_adapters.deletion.score_checks import kept_check, metrics_check
 from benchmark_adapters.deletion.signature import Signer, signature_checks
 from benchmark_adapters.hub.access import HubSource, parse_source
 from benchmark_adapters.hub.snapshot import snapshot
@@ -28,7 +30,6 @@ from benchmark_adapters.originals.load import LoadedOriginal
 from suli_plugin.plugins import registry
 
 Level = Literal["rescore", "rerun"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 
 def verify_receipt(
@@ -53,7 +54,7 @@ def verify_receipt(
     checks += signature_checks(folder, receipt, signer)
     result, said = result_check(folder, receipt)
     checks += said
-    return checks + _remade(receipt, result, Places(model, dataset), level, accelerator)
+    return checks + _remade(receipt, result, Whereabouts(model, dataset), level, accelerator)
 
 
 def _fetched(source: str | Path) -> tuple[Path, str | None]:
@@ -67,32 +68,41 @@ def _fetched(source: str | Path) -> tuple[Path, str | None]:
 def _remade(
     receipt: dict[str, Any],
     result: LoadedOriginal | None,
-    places: Places,
+    places: Whereabouts,
     level: Level,
     accelerator: Accelerator | None,
 ) -> list[Check]:
     """What takes original and data."""
     accelerator = accelerator or accelerator_of(receipt["record"])
     original, said = original_check(receipt, places.model)
-    data, more = data_checks(receipt, places.dataset, original or result, accelerator)
-    checks = [said, *more]
+    before, of_before = earlier_check(receipt, original)
+    data, of_data = data_checks(receipt, places.dataset, original or result, before, accelerator)
     answers = {
-        name: answers_of(loaded.model, data, accelerator)
-        for name, loaded in (("unlearned", result), ("original", original))
-        if loaded is not None and data is not None
+        name: answers_of(model.model, data, accelerator)
+        for name, model in (("unlearned", result), ("original", original))
+        if model is not None and data is not None
     }
-    for name, model, claimed in (
-        ("metrics of the unlearned model", "unlearned", receipt["record"]["metrics"]),
-        ("metrics of the original", "original", receipt["original_metrics"]),
-    ):
-        checks.append(metrics_check(name, answers.get(model), claimed, data, receipt))
+    checks = [said, *of_before, *of_data, *_metrics(receipt, answers, data)]
     if original is None or data is None or result is None:
         left = ("facts", "weights run again") if level == "rerun" else ("facts",)
-        why = "they take checkpoint, original and data"
-        return checks + [unknown(what, why) for what in left]
+        return checks + [unknown(what, "they take checkpoint, original and data") for what in left]
     checks.append(kept_check(receipt, answers["original"], answers["unlearned"], data))
     request = remade_request(receipt, original, data, registry())
     if isinstance(request, Check):
         return [*checks, request]
     checks += facts_checks(receipt, request, result, places)
     return checks + (rerun_checks(receipt, request, accelerator) if level == "rerun" else [])
+
+
+def _metrics(
+    receipt: dict[str, Any], answers: Mapping[str, Answers], data: DeletionData | None
+) -> list[Check]:
+    """The metrics of both models. answers: of those that could be had."""
+    claimed = {
+        "unlearned": ("metrics of the unlearned model", receipt["record"]["metrics"]),
+        "original": ("metrics of the original", receipt["original_metrics"]),
+    }
+    return [
+        metrics_check(what, answers.get(model), metrics, data, receipt)
+        for model, (what, metrics) in claimed.items()
+    ]

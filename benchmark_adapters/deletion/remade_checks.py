@@ -1,4 +1,4 @@
-"""What original and data say of a receipt: its facts made again, and its metrics scored again."""
+"""What original and data say of a receipt: its facts made again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from accelerate import Accelerator
 
 from benchmark_adapters.deletion.check import Check, differences, hashes, same_text, unknown
 from benchmark_adapters.deletion.data import DeletionData, load_deletion_data
-from benchmark_adapters.deletion.forgotten_before import ForgottenBefore
-from benchmark_adapters.deletion.measures import Answers, kept_classes, metrics_of
+from benchmark_adapters.deletion.forgotten_before import ForgottenBefore, forgotten_before
 from benchmark_adapters.deletion.receipt import options_of, parts_of
 from benchmark_adapters.deletion.request import DeletionRequest, make_request
 from benchmark_adapters.deletion.unlearned_checkpoint import handed_on, unlearned_config
@@ -25,9 +24,6 @@ from suli_plugin.failure import Gone
 from suli_plugin.registry import Registry
 
 Receipt = Mapping[str, Any]
-# Another processor may turn a prediction or two, and the attack's regression a little.
-TOLERANCE = {"mia_accuracy": 0.02, "mia_auc": 0.02}
-ACCURACY_TOLERANCE = 0.002
 # Where original and data are, of which another place has the same.
 _ORIGINAL_PLACE = ("original.source", "original.commit", "original.folder", "original.weights_file")
 _DATA_PLACE = ("dataset.source", "dataset.commit", "dataset.folder", "dataset.config",
@@ -35,7 +31,7 @@ _DATA_PLACE = ("dataset.source", "dataset.commit", "dataset.folder", "dataset.co
 
 
 @dataclass(frozen=True)
-class Places:
+class Whereabouts:
     """Where original and data are now, None where the receipt says."""
 
     model: str | None = None
@@ -63,15 +59,41 @@ def original_check(receipt: Receipt, model: str | None) -> tuple[LoadedOriginal 
     return loaded if said.state == "matches" else None, said
 
 
+def earlier_check(
+    receipt: Receipt, original: LoadedOriginal | None
+) -> tuple[ForgottenBefore, list[Check]]:
+    """What was forgotten earlier, and whether the original says the same; the receipt's without it.
+
+    Ids that the original's own files do not list any more are the receipt's, and not checked.
+    """
+    what, told = "forgotten earlier", ForgottenBefore.from_list(receipt["forgotten_before"])
+    if original is None:
+        return told, []
+    try:
+        own = forgotten_before(original)
+    except (OSError, ValueError) as error:
+        return told, [unknown(what, str(error))]
+    found = own.with_ids({each.sha256: each.ids for each in told.requests if each.ids})
+    if found != told:
+        wrong = differences(told.as_list(), found.as_list(), "forgotten_before")
+        return found, [Check(what, "differs", "; ".join(wrong))]
+    if found != own:
+        return found, [unknown(what, f"no receipt beside the original lists {own.untold} ids")]
+    words = ", ".join(request.words for request in told.requests)
+    return found, [Check(what, "matches", words)] * bool(words)
+
+
 def data_checks(
     receipt: Receipt,
     dataset: str | None,
     model: LoadedOriginal | None,
+    before: ForgottenBefore,
     accelerator: Accelerator,
 ) -> tuple[DeletionData | None, list[Check]]:
     """The data, if they are those of the receipt, and what was found out about each set.
 
     model: the original or the unlearned one, whose mean, deviation and classes the images get.
+    before: what was forgotten earlier.
     """
     told = receipt["dataset"]
     if dataset is None and told["folder"]:
@@ -85,7 +107,7 @@ def data_checks(
             mean=model.config.mean,
             std=model.config.std,
             classes=model.config.classes,
-            before=ForgottenBefore.from_list(receipt["forgotten_before"]),
+            before=before,
             accelerator=accelerator,
         )
     except Gone as error:
@@ -147,7 +169,7 @@ def facts_checks(
     receipt: Receipt,
     request: DeletionRequest,
     result: LoadedOriginal,
-    places: Places,
+    places: Whereabouts,
 ) -> list[Check]:
     """What the receipt says of original, data and method, and what the checkpoint's files say."""
     told = receipt["original"]
@@ -170,55 +192,3 @@ def facts_checks(
             for name in sorted({*own, *there})
         ),
     ]
-
-
-def metrics_check(
-    what: str,
-    answers: Answers | None,
-    claimed: Mapping[str, float],
-    data: DeletionData | None,
-    receipt: Receipt,
-) -> Check:
-    """Whether a model scores on the data as the receipt claims. answers: the model's."""
-    if answers is None or data is None:
-        return unknown(what, "the model or the data could not be had, or differ")
-    return compared(what, claimed, metrics_of(answers, data, seed=receipt["record"]["seed"]))
-
-
-def kept_check(receipt: Receipt, before: Answers, after: Answers, data: DeletionData) -> Check:
-    """Whether each class that was kept is answered as the receipt claims, before and after."""
-    told = {f"{each['set']} {each['label']}": each for each in receipt["kept_classes"]}
-    made = {f"{each.set} {each.label}": vars(each) for each in kept_classes(before, after, data)}
-    rates = {f"{name}.{model}" for name in made for model in ("original", "unlearned")}
-    wrong = list(differences(told, made, skip=rates))
-    wrong += [
-        f"{name} of the {model} model is {each[model]}, the receipt has {told[name][model]}"
-        for name, each in made.items()
-        for model in ("original", "unlearned")
-        if name in told and not _close(told[name][model], each[model], ACCURACY_TOLERANCE)
-    ]
-    if wrong:
-        return Check("kept classes", "differs", "; ".join(wrong))
-    return Check("kept classes", "matches", f"{len(made)} of them, before and after")
-
-
-def compared(
-    what: str,
-    claimed: Mapping[str, float],
-    found: Mapping[str, float],
-    tolerance: Mapping[str, float] = TOLERANCE,
-) -> Check:
-    """Whether claimed metrics are those that were found, within what hardware explains."""
-    wrong = [
-        f"{name} is {found.get(name, 'not measurable')}, the receipt has "
-        f"{claimed.get(name, 'none')}"
-        for name in sorted({*claimed, *found})
-        if not _close(claimed.get(name), found.get(name), tolerance.get(name, ACCURACY_TOLERANCE))
-    ]
-    if wrong:
-        return Check(what, "differs", "; ".join(wrong))
-    return Check(what, "matches", ", ".join(f"{name} {value:.4f}" for name, value in found.items()))
-
-
-def _close(claimed: float | None, found: float | None, tolerance: float) -> bool:
-    return claimed is not None and found is not None and abs(claimed - found) <= tolerance

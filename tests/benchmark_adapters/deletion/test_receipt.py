@@ -12,7 +12,7 @@ from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.checkpoint_files import RECEIPT, file_hashes
 from benchmark_adapters.deletion.receipt import read_receipt
-from benchmark_adapters.deletion.remade_checks import compared
+from benchmark_adapters.deletion.score_checks import compared
 from benchmark_adapters.originals.checkpoints import (
     CONFIG,
     WEIGHTS,

@@ -69,6 +69,33 @@ def test_elsewhere_a_model_that_forgot_nothing_is_no_noise(checkpoint, original,
     assert check.state == "differs" and "forget_accuracy is" in check.detail
 
 
+def test_elsewhere_a_metric_of_unknown_noise_shows_nothing(original, digits, tmp_path):
+    ids, out = tmp_path / "ids.txt", tmp_path / "out"
+    ids.write_text("\n".join(f"train-{row}" for row in range(0, 60, 3)))
+    suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-ids", ids, "--reference",
+         "held", "--method", "neg_grad", "--set", "stop=never", "--set", "epochs=1",
+         "--output", out)  # fmt: skip
+
+    def run(name, by):
+        def scored_otherwise(receipt):
+            elsewhere(receipt)
+            receipt["record"]["metrics"][name] -= by
+
+        forged(out, scored_otherwise)
+        checks = verify_receipt(out, model=str(original), dataset=str(digits), level="rerun")
+        return next(check for check in checks if check.what == "weights run again")
+
+    def nudged(state):
+        state["classifier.bias"][0] += 1e-6
+
+    other_weights(out, nudged)
+    assert run("reference_accuracy", 0.001).state == "matches"
+    check = run("reference_accuracy", 0.05)
+    assert check.state == "not checked" and "no board has measured" in check.detail
+    assert "reference_accuracy is" in check.detail
+    assert run("forget_accuracy", 0.3).state == "differs"
+
+
 def test_a_run_in_bf16_is_run_again_in_bf16(original, digits, tmp_path):
     out = tmp_path / "out"
     suli(*UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",

@@ -6,12 +6,14 @@ import shutil
 import pytest
 import torch
 from digits_as_images import UNLEARN, digits_as_png, suli
+from forged_receipt import forged
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.data import load_deletion_data
 from benchmark_adapters.deletion.forgotten_before import forgotten_before
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import read_receipt
+from benchmark_adapters.deletion.receipt_check import verify_receipt
 from benchmark_adapters.deletion.request import make_request
 from benchmark_adapters.originals.load import load_original
 from suli_plugin.plugins import registry
@@ -193,6 +195,24 @@ def test_ids_that_can_not_be_told_are_warned_of(without_samples, digits, tmp_pat
     assert read_receipt(tmp_path / "out")["forgotten_before"][0]["ids"] is None
     card = (tmp_path / "out" / "README.md").read_text()
     assert "10 samples were forgotten earlier by ids that can't be told any more" in card
+
+
+def test_ids_of_an_earlier_request_are_those_of_the_originals_receipt(
+    without_samples, digits, tmp_path
+):
+    out, bare = tmp_path / "out", shutil.copytree(without_samples, tmp_path / without_samples.name)
+    ask(without_samples, digits, out, "--set", "epochs=1")
+    (bare / "unlearning.json").unlink()
+
+    def earlier(original):
+        checks = verify_receipt(out, model=str(original), dataset=str(digits))
+        return next(check for check in checks if check.what == "forgotten earlier")
+
+    assert earlier(without_samples).state == "matches"
+    unlisted = earlier(bare)
+    assert unlisted.state == "not checked" and "lists 10 ids" in unlisted.detail
+    forged(out, lambda receipt: receipt["forgotten_before"][0].update(ids=None))
+    assert earlier(without_samples).state == "differs" and earlier(bare).state == "matches"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,15 @@ def fewer_rounds(receipt):
     receipt["record"]["history"] = receipt["record"]["history"][:-2]
 
 
+def one_for_another(receipt):
+    """One right answer of a kept class told of another: together they are as right as before."""
+    kept = receipt["kept_classes"]
+    one = max(kept, key=lambda each: each["unlearned"])
+    other = min(kept, key=lambda each: each["unlearned"])
+    one["unlearned"] -= 1 / one["count"]
+    other["unlearned"] += 1 / other["count"]
+
+
 def count(number):
     places = ("forget_set.count", "dataset.sets.forget.count", "record.sizes.forget")
     return both(*(put(place, number) for place in places))
@@ -68,6 +77,8 @@ def forget_hash(*places):
 ALL_FORGET = ("forget_set.sha256", "dataset.sets.forget.sha256", "record.forget_set_hash",
               "record.set_hashes.forget")  # fmt: skip
 RETAIN = {"split": "train", "count": 358, "sha256": OTHER}
+EARLIER = {"method": "su", "count": 42, "sha256": OTHER, "classes": [3], "class_names": ["three"],
+           "ids": []}  # fmt: skip
 # What is said otherwise, and what of the verification then differs.
 SAID = {
     "another method": (put("record.method", "su"), "method"),
@@ -103,11 +114,14 @@ SAID = {
                                "metrics of the original"),
     "a metric dropped": (dropped("record.metrics.mia_auc", "original_metrics.mia_auc"),
                          "metrics of the original"),
+    "an earlier request made up": (put("forgotten_before", [EARLIER]), "forgotten earlier"),
     "what was not measured": (put("not_measured", {}), "facts"),
     "what was read": (put("reads", ["forget", "retain"]), "facts"),
     "a control": (put("record.control", True), "facts"),
     "the licence's name": (put("original.license", "mit"), "facts"),
     "kept classes": (put("kept_classes", []), RECEIPT),
+    "a right answer of another class": (one_for_another, "kept classes"),
+    "a seed": (put("record.seed", 1), RUN_AGAIN),
     "another original": (both(put("original.sha256", OTHER),
                               put("record.original.sha256", OTHER)),
                          "original (model.safetensors)"),
@@ -132,6 +146,7 @@ SIGNED_ONLY = {
     "the command": put("record.command", "suli unlearn --method exact"),
     "the commit": put("record.git_commit", "f" * 40),
     "versions of data libraries": put("versions.pillow", "1.0"),
+    "what was to be accepted": put("judgement.at_most", 0.9),
     "where the original was": both(
         put("original.source", "other"), put("record.original.source", "other")),
 }  # fmt: skip
@@ -202,6 +217,37 @@ def test_what_nobody_can_compute_again_takes_a_signature(name, checkpoint, found
     states, by_key = found()
     assert not failed(states)  # as the README says of an unsigned receipt
     assert by_key == "differs"
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory, unlearned, digits):
+    """A second request, after one for `three`; none of its sets shows what that one forgot."""
+    out = tmp_path_factory.mktemp("second") / "out"
+    suli(*UNLEARN, "--model", unlearned, "--dataset", digits, "--forget-class", "five",
+         "--method", "su", "--set", "epochs=1", "--output", out)  # fmt: skip
+    return out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        put("forgotten_before", []),
+        lambda receipt: receipt["forgotten_before"].append({**EARLIER, "classes": [4]}),
+        lambda receipt: receipt["forgotten_before"][0].update(method="retrain"),
+        lambda receipt: receipt["forgotten_before"][0].update(count=41),
+    ],
+)
+def test_what_was_forgotten_earlier_is_the_originals_to_say(
+    change, second, unlearned, digits, tmp_path
+):
+    checkpoint = shutil.copytree(second, tmp_path / "checkpoint")
+    if change is not None:
+        forged(checkpoint, change)
+    checks = verify_receipt(checkpoint, model=str(unlearned), dataset=str(digits))
+    wrong = {check.what for check in checks if check.state != "matches"}
+    assert ("forgotten earlier" in wrong) == (change is not None), wrong
+    assert change is not None or not wrong
 
 
 def test_a_card_that_promises_more_is_caught_and_not_published(hub, checkpoint, found):
