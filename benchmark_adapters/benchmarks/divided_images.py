@@ -14,10 +14,11 @@ from benchmark_adapters.benchmarks.content_division import divided
 from benchmark_adapters.benchmarks.parts import Images
 from benchmark_adapters.benchmarks.real_images import RealImages
 from benchmark_adapters.hub.access import HubError
-from benchmark_adapters.images.base_data import ImageData
 from benchmark_adapters.images.chosen_images import ChosenImages, chosen
 from benchmark_adapters.images.decoded_images import image_set
 from benchmark_adapters.images.distinct_images import content_hashes, distinct
+from benchmark_adapters.images.image_data import ImageData
+from suli_plugin.failure import Failure
 from suli_plugin.hyperparameters import bounds
 
 # The paper's numbers of forgotten samples (section 4, table 3).
@@ -90,7 +91,8 @@ class DividedImages(RealImages):
         except HubError:
             raise
         except ValueError as error:
-            raise ValueError(f"{error}; {self.name} takes {self.layout}") from error
+            kind = Failure if isinstance(error, Failure) else ValueError
+            raise kind(f"{error}; {self.name} takes {self.layout}") from error
 
     def _check_counts(self, kept: ChosenImages) -> None:
         counts = kept.labels.bincount(minlength=len(kept.class_names)).tolist()

@@ -14,7 +14,8 @@ from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.age_groups import AgeGroup, age_groups, group_of
 from benchmark_adapters.benchmarks.divided_images import INSTANCES, DividedImages, LabelledImages
 from benchmark_adapters.benchmarks.utkface_names import EXAMPLE, FORM, parse_name
-from benchmark_adapters.images.base_data import ImageData, load_images
+from benchmark_adapters.images.base_data import load_images
+from benchmark_adapters.images.image_data import ImageData
 from benchmark_adapters.originals.weight_files import first_few
 
 RECIPE = Retrain(epochs=60, batch_size=128, lr=0.1)

@@ -16,7 +16,8 @@ from benchmark_adapters.hub.access import HubSource, parse_source
 from benchmark_adapters.hub.snapshot import snapshot
 from benchmark_adapters.images import columns
 from benchmark_adapters.images.folder_layout import README_FILES
-from benchmark_adapters.images.labels import class_names_of, label_named, numbered
+from benchmark_adapters.images.image_data import ImageData
+from benchmark_adapters.images.labels import chosen_column, class_names_of, label_named, numbered
 from benchmark_adapters.images.readme_configs import data_file_patterns
 
 if TYPE_CHECKING:
@@ -24,66 +25,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 KindOfIds = Literal["column", "path", "row"]
-_AT_ONCE = 1_000
-
-
-@dataclass(frozen=True)
-class ImageData:
-    """The images of a split of a dataset, whatever their labels.
-
-    dataset: a `datasets.Dataset` with its own features. source: `org/name`, or a folder's path.
-    revision: the 40-hex commit, None for a folder. config: None where there is only one.
-    splits: the names of all splits there are. image_column: an Image feature. root: where images
-    are files, the folder that their paths are told from. notes: lines on how the data were read
-    and what was left out, for a person.
-    """
-
-    dataset: Dataset
-    source: str
-    revision: str | None
-    config: str | None
-    split: str
-    splits: tuple[str, ...]
-    image_column: str
-    root: Path | None = field(default=None, kw_only=True)
-    notes: tuple[str, ...] = field(default=(), kw_only=True)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    @property
-    def pinned(self) -> str:
-        """`org/name@commit`, or the folder."""
-        return f"{self.source}@{self.revision}" if self.revision else self.source
-
-    def encoded(self) -> Iterator[Any]:
-        """The image column as Arrow chunks, a thousand rows after the other.
-
-        A chunk is a struct array of `bytes` and `path`; see `encoded_bytes`.
-        """
-        rows = self.dataset.select_columns(self.image_column).with_format("arrow")
-        for start in range(0, len(self), _AT_ONCE):
-            yield from rows[start : start + _AT_ONCE].column(self.image_column).chunks
-
-    def row_in_split(self, row: int) -> int:
-        """Where a row stands in the split, for messages."""
-        return row
-
-    def column(self, name: str) -> Any:
-        """The values of a column, in Arrow's chunks."""
-        return columns.values_of(self.dataset, name)
-
-    @cached_property
-    def file_paths(self) -> list[str] | None:
-        """Where the file of each image lies below `root`; None where images are no files."""
-        if self.root is None:
-            return None
-        inside = f"{self.root}/"
-        return [
-            path.removeprefix(inside)
-            for chunk in self.encoded()
-            for path in chunk.field("path").to_pylist()
-        ]
 
 
 @dataclass(frozen=True)
@@ -92,13 +33,14 @@ class BaseData(ImageData):
 
     label_column: see `labels.numbered` for the kinds. id_column: a column of unique names. names:
     of the classes by label, where the column's feature does not have them. by_row: ids are
-    SPLIT-ROW even where images are files.
+    SPLIT-ROW even where images are files. asked: who loads the data named the label column.
     """
 
     label_column: str
     id_column: str | None = None
     names: tuple[str, ...] | None = field(default=None, kw_only=True)
     by_row: bool = field(default=False, kw_only=True)
+    asked: bool = field(default=False, kw_only=True)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -109,9 +51,13 @@ class BaseData(ImageData):
 
     @cached_property
     def labels(self) -> Tensor:
-        """All labels, int64 (N,). Raises ValueError for samples without a label."""
+        """All labels, int64 (N,).
+
+        Raises ValueError for samples without a label, Failure if no one asked for the column.
+        """
         what = f"{self.pinned}, split {self.split!r}, column {self.label_column!r}"
-        return numbered(self.column(self.label_column), self.class_names, what)
+        with chosen_column(asked=self.asked):
+            return numbered(self.column(self.label_column), self.class_names, what)
 
     @property
     def kind_of_ids(self) -> KindOfIds:
@@ -158,8 +104,8 @@ def load_base(
 ) -> BaseData:
     """A split with its labels; see `load_images`. by_row: see `BaseData`.
 
-    Raises ValueError for an unknown config, split or column, naming those there are; HubError
-    where the repository can't be read.
+    Raises ValueError for an unknown config, split or column, naming those there are; Failure for
+    data or a repository that can't be read.
     """
     images, every = _loaded(source, config, split, image_column, class_folders, accelerator, token)
     features, name = images.dataset.features, images.source
@@ -168,14 +114,18 @@ def load_base(
     def of_every_split() -> Iterator[Any]:
         return (columns.values_of(dataset, labels) for dataset in every().values())
 
+    asked = label_column is not None
+    with chosen_column(asked=asked):
+        names = class_names_of(features[labels], of_every_split, f"{name}, column {labels!r}")
     shared = {item.name: getattr(images, item.name) for item in fields(ImageData)}
     shared["notes"] = (*images.notes, *columns.other_labels(features, labels))
     return BaseData(
         **shared,
         label_column=labels,
         id_column=columns.id_column(features, id_column, name),
-        names=class_names_of(features[labels], of_every_split, f"{name}, column {labels!r}"),
+        names=names,
         by_row=by_row,
+        asked=asked,
     )
 
 
@@ -195,8 +145,8 @@ def load_images(
     folders of images (see `folder_layout.image_layout`). A branch or tag is resolved to its commit
     once. class_folders: of a folder of images, look into no more than the first so many folders of
     classes. accelerator: of several processes only the main one downloads and writes.
-    Raises ValueError for an unknown config, split or column, naming those there are; HubError
-    where the repository can't be read.
+    Raises ValueError for an unknown config, split or column, naming those there are; Failure for
+    data or a repository that can't be read.
     """
     return _loaded(source, config, split, image_column, class_folders, accelerator, token)[0]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from benchmark_adapters.images.base_data import ImageData
+from benchmark_adapters.images.image_data import ImageData
 
 
 @dataclass(frozen=True)

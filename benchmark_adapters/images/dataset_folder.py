@@ -22,6 +22,7 @@ from benchmark_adapters.images.folder_layout import (
 from benchmark_adapters.images.image_folder import image_dataset, union_of_classes
 from benchmark_adapters.images.library_cache import cache_of, plainly_named
 from benchmark_adapters.images.readme_configs import metadata_configs, readme_layout
+from suli_plugin.failure import Failure
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -60,9 +61,10 @@ def load_folder(
     name: how messages call the folder. class_folders: of a folder of images, only the first so
     many folders of classes, in the order of their names; the others are not looked into.
     Raises ValueError, in one line, for a layout that is not known, an unknown config or split,
-    and files that belong to no split.
+    and files that belong to no split; Failure for files that can't be read.
     """
-    from datasets.exceptions import DatasetsError
+    from datasets.exceptions import DatasetGenerationError, DatasetsError
+    from pyarrow import ArrowException
 
     called = name or str(folder)
     try:
@@ -75,7 +77,8 @@ def load_folder(
                 return _from_images(layout, split)
         return _from_files(folder, config, split)
     except (DatasetsError, ValueError, FileNotFoundError, RuntimeError) as error:
-        raise ValueError(_one_line(called, error)) from error
+        damaged = isinstance(error, (Failure, DatasetGenerationError, ArrowException))
+        raise (Failure if damaged else ValueError)(_one_line(called, error)) from error
 
 
 def _from_saved(folder: Path, split: str) -> LoadedSplit:

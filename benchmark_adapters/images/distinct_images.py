@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark_adapters.images.base_data import ImageData
 from benchmark_adapters.images.encoded_bytes import contents
+from benchmark_adapters.images.image_data import ImageData
 
 
 @dataclass(frozen=True)

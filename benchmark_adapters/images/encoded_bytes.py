@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from suli_plugin.failure import Failure
+
 GRAY = {"1", "L", "LA", "La"}
 COLOUR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
 def contents(chunk: Any) -> Iterator[bytes]:
-    """The encoded bytes of an Arrow chunk of an Image column, read from disk where they lie."""
+    """The encoded bytes of an Arrow chunk of an Image column, read from disk where they lie.
+
+    Raises Failure for a sample without an image, and for a file that is gone.
+    """
     paths = chunk.field("path")
     for row, content in enumerate(chunk.field("bytes")):
         value = content.as_py()
@@ -38,10 +43,10 @@ def content_blocks(chunk: Any) -> Iterator[tuple[Any, list[int] | np.ndarray[Any
 
 def _from_path(path: str | None) -> bytes:
     if path is None:
-        raise ValueError("the dataset has a sample without an image")
+        raise Failure("the dataset has a sample without an image")
     with suppress(FileNotFoundError):
         return Path(path).read_bytes()
-    raise ValueError(f"the image file {path} is gone")
+    raise Failure(f"the image file {path} is gone")
 
 
 def opened(content: bytes) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark_adapters.images.columns import LABEL_COLUMNS
 from benchmark_adapters.images.folder_layout import ImageFiles, counted
+from suli_plugin.failure import Failure
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,7 +23,7 @@ def image_dataset(files: ImageFiles, class_names: Sequence[str]) -> tuple[Datase
     A column `label` has the place of each image's class folder in `class_names`, unless there are
     no such folders or the metadata have labels. Where there are metadata (`file_name` and other
     columns), the rows are theirs, in their order; else the images', in the order of their paths.
-    Raises ValueError, naming the file, for metadata that can't be read or name an image twice.
+    Raises Failure, naming the file, for metadata that can't be read or name an image twice.
     """
     import pyarrow
     from datasets import ClassLabel, Dataset, Features, Image
@@ -66,7 +67,7 @@ def _described(files: ImageFiles) -> tuple[list[str], Any, tuple[str, ...]]:
         table = _read(path)
         for row, name in enumerate(_names(path, table, files.root)):
             if name in images:
-                raise ValueError(f"{path} names the image {name} twice")
+                raise Failure(f"{path} names the image {name} twice")
             if name in there:
                 images[name] = before + row
             elif not name.startswith("../"):
@@ -85,7 +86,7 @@ def _described(files: ImageFiles) -> tuple[list[str], Any, tuple[str, ...]]:
 def _names(path: Path, table: Any, root: Path) -> list[str]:
     """The images that a metadata file names, as paths from the root of the split."""
     if _NAME not in table.column_names:
-        raise ValueError(f"{path} has no column {_NAME!r} of the images' paths")
+        raise Failure(f"{path} has no column {_NAME!r} of the images' paths")
     inside = f"{root.as_posix()}/"
     names = (str(name).replace("\\", "/") for name in table.column(_NAME).to_pylist())
     paths = (posixpath.normpath(posixpath.join(path.parent.as_posix(), name)) for name in names)
@@ -105,7 +106,7 @@ def _read(path: Path) -> Any:
     try:
         return readers[path.suffix](path)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
+        raise Failure(f"{path} can't be read: {str(error).splitlines()[0]}") from error
 
 
 def union_of_classes(splits: Mapping[str, ImageFiles]) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from suli_plugin.failure import Gone
+from suli_plugin.failure import Failure, Gone
 
 BOOLEANS = ("False", "True")
 
@@ -69,6 +70,17 @@ def label_named(
             return int(place[1:])
         how = f" (a class by its place among them: '#{text}')" * text.isdecimal()
     raise Gone(f"{source} has no class {text!r}; its classes: {known}{how}")
+
+
+@contextmanager
+def chosen_column(*, asked: bool) -> Iterator[None]:
+    """Labels that can't be used are the data's fault, unless their column was asked for."""
+    try:
+        yield
+    except ValueError as error:
+        if asked:
+            raise
+        raise Failure(str(error)) from error
 
 
 def numbered(column: Any, names: Sequence[str], what: str) -> Tensor:

@@ -12,6 +12,7 @@ from small_images import (
 
 from benchmark_adapters.hub.access import HubError
 from benchmark_adapters.images.base_data import load_base, load_images
+from suli_plugin.failure import Failure
 
 
 def test_a_parquet_folder_gives_rows_classes_and_ids_in_order(tmp_path):
@@ -101,6 +102,15 @@ def test_parquet_files_that_no_split_takes_are_named(tmp_path):
         as_dataset(pixels_of(3)).to_parquet(tmp_path / "d" / f"{name}.parquet")
     with pytest.raises(ValueError, match=r"1 files belong to no split \(forgotten\.parquet\)"):
         load_base(tmp_path / "d", split="train")
+
+
+def test_parquet_files_that_are_damaged_are_the_datas_fault(tmp_path):
+    folder = cifar_layout(tmp_path / "d")
+    (path,) = folder.rglob("train-*.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Failure) as caught:
+        load_base(folder, split="train")
+    assert str(caught.value).startswith(f"{folder}: ") and "\n" not in str(caught.value)
 
 
 def test_two_folders_of_one_name_are_not_mistaken_for_each_other(tmp_path):

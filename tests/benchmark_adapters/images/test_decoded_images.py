@@ -24,6 +24,7 @@ from small_images import (
 
 from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.decoded_images import image_set
+from benchmark_adapters.images.distinct_images import content_hashes
 from benchmark_adapters.images.encoded_images import EncodedImages, SizesDiffer
 from suli_plugin.failure import Failure
 
@@ -138,8 +139,10 @@ def test_images_in_files_are_read_from_there(tmp_path):
     expected = np.concatenate([pixels_of(2, seed=10 + label) for label in range(3)])
     assert torch.equal(all_pixels(image_set(base)), torch.from_numpy(expected).permute(0, 3, 1, 2))
     (tmp_path / "d" / "retain" / "cat" / "0.png").unlink()
-    with pytest.raises(ValueError, match=r"cat/0\.png is gone"):
+    with pytest.raises(Failure, match=r"cat/0\.png is gone"):
         image_set(base)
+    with pytest.raises(Failure, match=r"cat/0\.png is gone"):
+        content_hashes(base)
 
 
 def test_gray_images_have_one_channel_and_mixed_ones_three():

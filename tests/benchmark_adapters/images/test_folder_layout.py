@@ -6,6 +6,7 @@ import pytest
 from small_images import encoded, pixels_of
 
 from benchmark_adapters.images.base_data import load_base, load_images
+from suli_plugin.failure import Failure
 
 
 def photos(folder, *paths):
@@ -148,7 +149,7 @@ def test_whole_numbers_that_a_csv_made_fractions_are_labels(tmp_path):
 def test_metadata_that_do_not_describe_the_images_are_refused(text, message, tmp_path):
     folder = photos(tmp_path / "d", "train/a.png")
     (folder / "train" / "metadata.csv").write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(Failure, match=message) as caught:
         load_base(folder, split="train")
     assert "\n" not in str(caught.value)
 

@@ -1,12 +1,14 @@
 """Labels in every kind that datasets have them in."""
 
 import pytest
+from digits_as_images import suli
 from hypothesis import given
 from hypothesis import strategies as st
 from small_images import encoded, pixels_of
 
 from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.labels import class_names_of, label_named, numbered
+from suli_plugin.failure import Failure
 
 
 def read(values, feature):
@@ -94,6 +96,32 @@ def test_labels_beyond_the_declared_names_are_one_line():
     column = Dataset.from_dict({"label": [0, 5, 7]}).with_format("arrow")[:].column("label")
     with pytest.raises(ValueError, match=r"2 samples have labels beyond the 3 .*5 in row 1"):
         numbered(column, ("a", "b", "c"), "column 'label'")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1.0, float("nan")], "1 samples have no label"),
+        ([1.0, 0.5], "the number of no class"),
+        ([1, -1], "1 samples have no label"),
+        ([[1, 2], [3, 4]], "multi-label data are not supported"),
+        ([["a", "b"], ["c", "d"]], "multi-label data are not supported"),
+    ],
+)
+def test_labels_that_can_not_be_used_are_the_datas_fault_unless_their_column_was_asked_for(
+    labels, message, tmp_path
+):
+    from datasets import load_from_disk
+
+    saved(tmp_path / "images", number=[0, 1])
+    data = load_from_disk(tmp_path / "images").add_column("label", labels)
+    data.save_to_disk(tmp_path / "d")
+    make = ("splits", "make", tmp_path / "d", "--name", "s", "--output", tmp_path / "s")
+    for more, code in (((), 1), (("--label-column", "label"), 2)):
+        said = suli(*make, "--forget-number", "1", *more, code=code).stderr.splitlines()[-1]
+        assert message in said and "column 'label'" in said
+    with pytest.raises(Failure, match=message):
+        load_base(tmp_path / "d", split="train").labels  # noqa: B018  # reading it raises
 
 
 @given(names=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1))
