@@ -24,10 +24,7 @@ def training_mode(model: nn.Module, batch_norm: BatchNorm) -> Iterator[None]:
         for layer in batch_norms(model):
             layer.train(batch_norm != "frozen")
             layer.track_running_stats = layer.track_running_stats and batch_norm != "keep"
-        with ExitStack() as hooks:
-            for layer in batch_norms(model):
-                hooks.callback(layer.register_forward_pre_hook(_spare_lone_value).remove)
-                hooks.callback(layer.register_forward_hook(_spared).remove)
+        with _lone_values_spared(model):
             yield
 
 
@@ -38,6 +35,15 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
         # Some (LeViT) keep what they compute from weights until they are next put into training.
         model.train()
         model.eval()
+        yield
+
+
+@contextmanager
+def statistics_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, but BatchNorm sees batch statistics and moves its running ones."""
+    with evaluation_mode(model), _lone_values_spared(model):
+        for layer in batch_norms(model):
+            layer.train()
         yield
 
 
@@ -94,6 +100,15 @@ def _flags_restored(model: nn.Module) -> Iterator[None]:
             module.training = flag
         for layer, flag in tracking.items():
             layer.track_running_stats = flag
+
+
+@contextmanager
+def _lone_values_spared(model: nn.Module) -> Iterator[None]:
+    with ExitStack() as hooks:
+        for layer in batch_norms(model):
+            hooks.callback(layer.register_forward_pre_hook(_spare_lone_value).remove)
+            hooks.callback(layer.register_forward_hook(_spared).remove)
+        yield
 
 
 def _spare_lone_value(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
