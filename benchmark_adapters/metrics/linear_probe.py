@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark_adapters.metrics.forgotten_classes import check_classes
 from benchmark_adapters.metrics.probabilities import Array, as_float64, as_labels, as_numpy
 
 
@@ -46,27 +47,13 @@ def linear_probe(
     raw, held_out = as_numpy(train_features), as_float64(test_features, "test features", 2).numpy()
     labels = as_labels(train_labels, "train labels", len(raw)).numpy()
     answers = as_labels(test_labels, "test labels", len(held_out)).numpy()
-    _check_classes(labels, answers, forget_classes)
+    check_classes("linear probe", labels, answers, forget_classes)
     chosen = _drawn(labels, samples_per_class, seed)
     features = as_float64(raw[chosen], "train features", 2).numpy()
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))
     right = probe.fit(features, labels[chosen]).predict(held_out) == answers
     forgotten = np.isin(answers, list(forget_classes))
     return LinearProbe(float(right[forgotten].mean()), float(right[~forgotten].mean()))
-
-
-def _check_classes(
-    train: NDArray[np.int64], test: NDArray[np.int64], forget_classes: Sequence[int]
-) -> None:
-    for side, labels in (("training", train), ("test", test)):
-        missing = sorted(set(forget_classes) - set(labels.tolist()))
-        others = set(labels.tolist()) - set(forget_classes)
-        if not forget_classes or missing or not others:
-            raise ValueError(
-                f"linear probe: expected {side} images of the forgotten classes "
-                f"{sorted(forget_classes)} and of others, "
-                f"got classes {sorted(set(labels.tolist()))}"
-            )
 
 
 def _drawn(labels: NDArray[np.int64], samples_per_class: int, seed: int) -> NDArray[np.int64]:

@@ -1,0 +1,44 @@
+"""The tests of features as modules of Hugging Face `evaluate`; see `evaluate_modules`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark_adapters.metrics.evaluate_modules import LABEL, ROW, UnlearningMetric
+from benchmark_adapters.metrics.linear_cka import linear_cka
+from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
+
+
+class LinearCka(UnlearningMetric):
+    """predictions, references: features of the unlearned and of a retrained model."""
+
+    source, predictions, references = linear_cka, ROW, ROW
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        return {"linear_cka": linear_cka(predictions, references)}
+
+
+class ExplainedVariance(UnlearningMetric):
+    """predictions, references: features of the unlearned and of the original model."""
+
+    source, predictions, references = explained_variance, ROW, ROW
+
+    def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
+        return {"explained_variance": explained_variance(references, predictions, **options)}
+
+
+class NearestClassMeanAccuracy(UnlearningMetric):
+    """predictions: features of test images; references: labels.
+
+    `compute` also takes train_features, train_labels and forget_classes.
+    """
+
+    source, predictions, references = nearest_class_mean, ROW, LABEL
+
+    def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
+        found = nearest_class_mean(test_features=predictions, test_labels=references, **options)
+        return {
+            "nearest_class_mean_forget_accuracy": found.forget_accuracy,
+            "nearest_class_mean_retain_accuracy": found.retain_accuracy,
+        }

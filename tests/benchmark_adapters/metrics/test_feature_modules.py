@@ -1,0 +1,70 @@
+"""The `evaluate` modules of features give what the functions give, without the network."""
+
+import ast
+
+import numpy as np
+import pytest
+import torch
+from repository import ROOT
+
+from benchmark_adapters.metrics import feature_modules as modules
+from benchmark_adapters.metrics.evaluate_modules import UnlearningMetric
+from benchmark_adapters.metrics.linear_cka import linear_cka
+from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
+
+DRAW = np.random.default_rng(0)
+OTHER = DRAW.normal(size=(40, 3))
+ONE = OTHER + DRAW.normal(size=(40, 3))
+LABELS = np.arange(40) % 4
+LABELLED = {"train_features": OTHER, "train_labels": LABELS, "forget_classes": (1,)}
+ALL = [made for made in vars(modules).values()
+       if isinstance(made, type) and issubclass(made, UnlearningMetric)
+       and made is not UnlearningMetric]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (modules.LinearCka, linear_cka(ONE, OTHER)),
+        (modules.ExplainedVariance, explained_variance(OTHER, ONE)),
+    ],
+)
+def test_two_models_features_are_compared_batch_by_batch(metric, expected, kind, tmp_path):
+    module = metric(cache_dir=str(tmp_path))
+    for part in (slice(0, 10), slice(10, 40)):
+        module.add_batch(predictions=kind(ONE[part]), references=kind(OTHER[part]))
+    assert list(module.compute().values()) == [expected]
+
+
+def test_options_reach_the_function():
+    found = modules.ExplainedVariance(keep_in_memory=True).compute(
+        predictions=ONE, references=OTHER, folds=5, seed=3
+    )
+    assert found == {"explained_variance": explained_variance(OTHER, ONE, folds=5, seed=3)}
+
+
+def test_labelled_features_give_the_nearest_class_mean():
+    found = modules.NearestClassMeanAccuracy(keep_in_memory=True).compute(
+        predictions=ONE, references=LABELS, **LABELLED
+    )
+    expected = nearest_class_mean(OTHER, LABELS, ONE, LABELS, (1,))
+    assert list(found.values()) == [expected.forget_accuracy, expected.retain_accuracy]
+
+
+@pytest.mark.parametrize("metric", ALL)
+def test_every_module_describes_itself(metric):
+    module = metric(keep_in_memory=True)
+    assert module.description and module.inputs_description.startswith("predictions")
+    assert set(module.features) == {"predictions", "references"}
+
+
+def test_nothing_imports_the_modules_and_so_evaluate_by_itself():
+    for room in ("suli_plugin", "benchmark_adapters", "leaderboards"):
+        for path in (ROOT / room).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
+            for node in imports:
+                where = [getattr(node, "module", None) or "", *(each.name for each in node.names)]
+                assert not any(name.endswith("feature_modules") for name in where), path
