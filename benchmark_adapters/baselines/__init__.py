@@ -26,6 +26,11 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.bn_drift:BatchNormDrift",
     "benchmark_adapters.baselines.logit_mask:LogitMask",
+    "benchmark_adapters.baselines.bias_mask:BiasMask",
+    "benchmark_adapters.baselines.drift_mask:DriftMask",
+    "benchmark_adapters.baselines.noise_mask:NoiseMask",
+    "benchmark_adapters.baselines.head_projection:HeadProjection",
+    "benchmark_adapters.baselines.head_distill:HeadDistill",
 )
 
 

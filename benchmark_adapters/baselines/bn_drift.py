@@ -6,8 +6,9 @@ forget set causes, with no learning at all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -25,7 +26,7 @@ class BatchNormDrift(Unlearner):
     name: ClassVar[str] = "bn_drift"
     paper: ClassVar[str] = "control: Lyu et al., IJCAI 2025, official settings at learning rate 0"
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = SULI.needs
-    zero_steps: ClassVar[dict[str, int]] = {"sweeps": 0}
+    zero_steps: ClassVar[Mapping[str, Any] | None] = {"sweeps": 0}
     control: ClassVar[bool] = True
 
     sweeps: int = field(default=10, metadata=bounds(at_least=0))

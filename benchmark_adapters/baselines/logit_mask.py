@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from benchmark_adapters.baselines.last_layer import forgotten_rows, last_bias, last_layer
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
@@ -33,30 +34,9 @@ class LogitMask(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        weight, bias = last_layer(model)
-        classes = list(session.forbidden_classes)
-        if max(classes) >= len(bias):
-            raise ValueError(
-                f"forgotten class {max(classes)} is out of range: the model has {len(bias)} outputs"
-            )
+        bias, rows = last_bias(model, session), forgotten_rows(model, session)
         with torch.no_grad():
-            weight[classes] = 0
-            bias[classes] = self.bias
+            last_layer(model, session).weight[rows] = 0
+            bias[rows] = self.bias
         session.stop_reason = "masked"
         return model
-
-
-def last_layer(model: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the model's last linear layer, or last convolution if it has none.
-
-    An all-convolutional network ends in a convolution. Raises ValueError if there is no bias.
-    """
-    for kind in (nn.Linear, nn.Conv2d):
-        layers = [module for module in model.modules() if isinstance(module, kind)]
-        if layers and layers[-1].bias is not None:
-            return layers[-1].weight, layers[-1].bias
-        if layers:
-            break
-    raise ValueError(
-        "logit_mask needs a model whose last layer, nn.Linear or nn.Conv2d, has a bias"
-    )

@@ -1,0 +1,52 @@
+"""Control `head_projection`: the forgotten rows of the last layer, projected out of the features.
+
+Not a method. What is projected is what the last layer gets to see of the features, in closed form;
+the features themselves stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from benchmark_adapters.baselines.last_layer import forgotten_rows, last_layer
+from suli_plugin.session import Session
+from suli_plugin.unlearner import Resource, Scope, Unlearner
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadProjection(Unlearner):
+    """W P z instead of W z, with P = I - w w' / |w|^2 of the forgotten row w; that is W <- W P.
+
+    Of several forgotten classes, now or earlier, P projects the span of their rows out. A
+    forgotten logit is then its bias, whatever the image.
+    """
+
+    name: ClassVar[str] = "head_projection"
+    paper: ClassVar[str] = "control: POUR-P, the closed form of POUR, CVPR 2026, arXiv 2511.19339"
+    needs: ClassVar[dict[Scope, frozenset[Resource]]] = {"class-wise": frozenset()}
+    control: ClassVar[bool] = True
+
+    def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
+        """See `Unlearner.unlearn`."""
+        weight, rows = last_layer(model, session).weight, forgotten_rows(model, session)
+        with torch.no_grad():
+            weight.copy_(
+                _projected(weight.detach().cpu().double().flatten(1), rows).view_as(weight)
+            )
+        session.stop_reason = "projected"
+        return model
+
+
+def _projected(weight: Tensor, rows: list[int]) -> Tensor:
+    """W P, float64 (K, D), with P = I - Q Q' and Q an orthonormal basis of the rows' span."""
+    # Rows that depend on each other span less: what rounding leaves of a direction is none.
+    _, sizes, directions = torch.linalg.svd(weight[rows], full_matrices=False)
+    basis = directions[sizes > sizes[0] * 1e-6]
+    projected = weight - weight @ basis.T @ basis
+    # Zero, but for rounding, which would still tell images apart.
+    projected[rows] = 0
+    return projected
