@@ -77,7 +77,7 @@ def test_the_first_command_sets_up_and_runs_the_benchmark(first_run):
     assert "digits class-3" in said and "digits instance-64" in said
     assert "suli@official" in said and "bn_drift" in said
     folder = re.search(r"records in (\S+)", said)[1].rstrip(",")
-    assert len(list((clone / folder).rglob("*.json"))) == 69
+    assert len(list((clone / folder).rglob("*.json"))) == 87
     installed = subprocess.run(
         [".venv/bin/python", "-c", "import suli_plugin; print(suli_plugin.__file__)"],
         cwd=clone, env={**lent(), "PYTHONSAFEPATH": "1"},
@@ -115,7 +115,7 @@ def test_the_other_runs_go_on_from_the_records_of_the_first(command, first_run, 
     records = shutil.copytree(before, tmp_path / "runs" / "digits" / "class-3").rglob("*.json")
     written = {path: path.stat().st_mtime_ns for path in records}
     runs_in(tmp_path, command)
-    assert len(written) == 36
+    assert len(written) == 51
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
 

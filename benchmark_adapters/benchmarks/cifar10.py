@@ -49,13 +49,16 @@ class Cifar10(RealImages):
 class Cifar10ResNet18(Cifar10):
     """The paper's setting (section 4); the original of `edadaltocg/resnet18_cifar10` fits it.
 
-    The control makes one sweep, as many as the official release's printed run needs.
+    Drift makes one sweep, as many as the official release's printed run needs.
     """
 
     name: ClassVar[str] = "cifar10-resnet18"
     summary: ClassVar[str] = "CIFAR-10, ResNet-18 with a 3x3 stem (the paper's setting)"
     architecture: ClassVar[str] = "cifar_resnet18"
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"bn_drift": {"sweeps": 1}}
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "bn_drift": {"sweeps": 1},
+        "drift_mask": {"sweeps": 1},
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class Cifar10ResNet20(Cifar10):
     """A network of 0.27 M parameters, which a laptop unlearns for real.
 
     Its settings are what a laptop has time for: Retrain in a third of the epochs, and one sweep
-    of the control, as many as the official release's printed run needs. Relearning goes on for
+    of drift, as many as the official release's printed run needs. Relearning goes on for
     longer than elsewhere, so that Retrain's ends (98 updates for class 1, seed 0).
     """
 
@@ -74,4 +77,5 @@ class Cifar10ResNet20(Cifar10):
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "retrain": {"epochs": 10},
         "bn_drift": {"sweeps": 1},
+        "drift_mask": {"sweeps": 1},
     }

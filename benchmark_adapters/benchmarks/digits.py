@@ -52,6 +52,11 @@ class Digits(Benchmark):
         "suli@tuned",
         "bn_drift",
         "logit_mask",
+        "bias_mask",
+        "drift_mask",
+        "noise_mask",
+        "head_projection",
+        "head_distill",
     )
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # The original's own recipe.

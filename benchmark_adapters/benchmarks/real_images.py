@@ -45,6 +45,11 @@ METHODS = (
     "suli@tuned",
     "bn_drift",
     "logit_mask",
+    "bias_mask",
+    "drift_mask",
+    "noise_mask",
+    "head_projection",
+    "head_distill",
 )
 
 
