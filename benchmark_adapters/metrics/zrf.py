@@ -12,7 +12,8 @@ def zrf(unlearned: Array, untrained: Array, *, base: float = 2.0) -> float:
     unlearned, untrained: probabilities (N, K) of the forget set; `untrained` is one fixed
     network in evaluation mode, the same for all methods. 1: as random as that network; 0 (base
     2): nothing in common. Compare with Retrain's, which is the ideal; higher is not better by
-    itself. Chundawat et al., Can Bad Teaching Induce Forgetting, AAAI 2023; the base
-    is not named there, their code divides by the number of classes as well, which is not done.
+    itself. Chundawat et al., Can Bad Teaching Induce Forgetting, AAAI 2023, whose text has the
+    Jensen-Shannon divergence that is computed here and names no base. Their code computes
+    something else, half of KL(m || p) + KL(m || q), divided by the number of classes as well.
     """
     return 1.0 - js_divergence(unlearned, untrained, base=base)

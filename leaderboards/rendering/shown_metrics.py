@@ -36,7 +36,7 @@ _SHOWN = {
     GAP: _percent("Gap to Retrain"),
     "mia_accuracy": ShownMetric("MIA accuracy"),
     "mia_auc": ShownMetric("MIA AUC"),
-    "mia_deviation": ShownMetric("MIA deviation between folds"),
+    "mia_deviation": ShownMetric("MIA deviation"),
     "mia_efficacy": ShownMetric("MIA efficacy (SalUn)"),
     "entropy_membership": ShownMetric("Membership by entropy"),
     "unlearning_accuracy": _percent("Unlearning accuracy (SalUn)"),
