@@ -8,6 +8,7 @@ from benchmark_adapters.metrics.evaluate_modules import LABEL, ROW, UnlearningMe
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_map import explained_variance
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
+from benchmark_adapters.metrics.prototype import prototype_attack
 
 
 class LinearCka(UnlearningMetric):
@@ -41,4 +42,22 @@ class NearestClassMeanAccuracy(UnlearningMetric):
         return {
             "nearest_class_mean_forget_accuracy": found.forget_accuracy,
             "nearest_class_mean_retain_accuracy": found.retain_accuracy,
+        }
+
+
+class PrototypeAttackAccuracy(UnlearningMetric):
+    """predictions: features of test images; references: labels.
+
+    `compute` also takes test_logits, forget_features, forget_labels, head and forget_classes.
+    """
+
+    source, predictions, references = prototype_attack, ROW, LABEL
+
+    def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
+        found = prototype_attack(test_features=predictions, test_labels=references, **options)
+        sweeps = {"prototype_raw": found.raw, "prototype_scaled": found.scaled}
+        return {
+            f"{name}_{weight:g}": accuracy
+            for name, accuracies in sweeps.items()
+            for weight, accuracy in zip(found.weights, accuracies, strict=True)
         }

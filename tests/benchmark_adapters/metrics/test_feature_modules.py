@@ -12,6 +12,7 @@ from benchmark_adapters.metrics.evaluate_modules import UnlearningMetric
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_map import explained_variance
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
+from benchmark_adapters.metrics.prototype import Head, prototype_attack
 
 DRAW = np.random.default_rng(0)
 OTHER = DRAW.normal(size=(40, 3))
@@ -51,6 +52,22 @@ def test_labelled_features_give_the_nearest_class_mean():
     )
     expected = nearest_class_mean(OTHER, LABELS, ONE, LABELS, (1,))
     assert list(found.values()) == [expected.forget_accuracy, expected.retain_accuracy]
+
+
+def test_features_and_a_head_give_the_prototype_attack():
+    options = {
+        "test_logits": DRAW.normal(size=(40, 4)),
+        "forget_features": OTHER[LABELS == 1],
+        "forget_labels": LABELS[LABELS == 1],
+        "head": Head(DRAW.normal(size=(4, 3))),
+        "forget_classes": (1,),
+        "weights": (0.25, 1.0),
+    }
+    module = modules.PrototypeAttackAccuracy(keep_in_memory=True)
+    found = module.compute(predictions=ONE, references=LABELS, **options)
+    expected = prototype_attack(ONE, test_labels=LABELS, **options)
+    assert list(found.values()) == [*expected.raw, *expected.scaled]
+    assert {"prototype_raw_0.25", "prototype_scaled_1"} < set(found)
 
 
 @pytest.mark.parametrize("metric", ALL)
