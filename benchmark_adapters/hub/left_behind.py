@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,10 +44,9 @@ def left_behind(head: Any, keep: Iterable[str], token: Token = None) -> list[str
 def _by_name(name: str) -> bool:
     path, lower = PurePosixPath(name), name.lower()
     return (
-        path.suffix.lower() in _SUFFIXES
-        or lower.endswith(_INDEX)
+        lower.endswith(_INDEX)
         or path.parts[0] == _RESULTS
-        # A file of weights that was split: model.safetensors.part1, pytorch_model.bin.00.
+        # Any: a file of weights may be split, model.safetensors.part1, pytorch_model.bin.00.
         or any(suffix.lower() in _SUFFIXES for suffix in path.suffixes)
     )
 
@@ -55,10 +55,10 @@ def _is_harmless(start: bytes) -> bool:
     if start.startswith(_MEDIA) or start[4:8] == b"ftyp":
         return True
     try:
-        text = start.decode()
-    except UnicodeDecodeError as error:
-        # The first bytes may end in the middle of a character.
-        return error.reason == "unexpected end of data"
+        # The first bytes may end in the middle of a character, which this decoder waits for.
+        text = getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
     return "\0" not in text
 
 

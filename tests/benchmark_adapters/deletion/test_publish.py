@@ -209,9 +209,11 @@ HOLDERS = {
     "model.bin.part1": b"w", ".eval_results/other.yaml": b"- value: 1.0",
     "saved/variables/variables.data-00000-of-00001": b"\x80\x02w", "blob": b"\x00\x01\x02",
     "weights.txt": b"\x80\x02}q\x00", "picture.png": b"\x80\x02}q\x00",
+    # Its first 512 bytes end like a text that is cut in the middle of a character.
+    "zeros": b"\0" * 511 + "ä".encode(),
 }  # fmt: skip
 HARMLESS = {
-    "notes.txt": "näh".encode() * 500, "vocab.json": b"{}", "empty": b"",
+    "notes.txt": b"# " + "näh".encode() * 500, "vocab.json": b"{}", "empty": b"",
     "plot.png": b"\x89PNG\r\n\x1a\n\x00\x00", "paper.pdf": b"%PDF-1.7\n\x80\x81", "run.py": b"pass",
 }  # fmt: skip
 
