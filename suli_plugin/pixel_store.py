@@ -43,8 +43,9 @@ class PixelStore:
         return len(self.source)  # type: ignore[arg-type]  # map-style sets have a length
 
     def labels(self) -> Tensor:
-        """All labels, int64 (N,), on the CPU."""
-        self._decode()
+        """All labels, int64 (N,), on the CPU; no image is read for them where they are known."""
+        if self._labels is None:
+            self._decode()
         if self._labels is None:
             self._labels = torch.cat([self._read(part)[1] for part in self._parts()])
         return self._labels
