@@ -39,8 +39,7 @@ def without_wrappings(facts: Facts, weights: Weights) -> tuple[Facts, Weights, t
     """The facts with the statistics of a layer before the network, and the network's own weights.
 
     Last, what to say of that layer. A network that normalises by itself gets pixels as they are.
-    Raises ValueError if something
-    else is said of the normalisation than what the layer does.
+    Raises ValueError if something else is said of the normalisation than what the layer does.
     """
     read = _as_described(facts, weights.state)
     inside = read.normalisation

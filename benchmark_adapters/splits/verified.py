@@ -16,6 +16,7 @@ from benchmark_adapters.splits.part_hashes import overall_hash, part_hash, pixel
 from benchmark_adapters.splits.recipes import PARTS, Part, Reference, recipe_of
 from benchmark_adapters.splits.split import Role, Split, SplitMismatch
 from benchmark_adapters.splits.stored import StoredSplit, read_split
+from suli_plugin.failure import Failure
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -107,9 +108,10 @@ def _base_source(stored: StoredSplit, base: str | Path | None) -> str | Path:
     if "repository" in made_of:
         return f"{made_of['repository']}@{made_of['revision']}"
     if not Path(made_of["folder"]).is_dir():
-        raise ValueError(
-            f"split {stored.name!r} is over a folder {made_of['folder']!r}, which is not here; "
-            f"put the data there, or say where they are with base="
+        raise Failure(
+            f"split {stored.name!r} is over a folder {made_of['folder']!r}, which is not here: put "
+            f"the data there (a link to them will do); `load_split` and `suli splits show "
+            f"--verify` take another place as base="
         )
     return Path(made_of["folder"])
 

@@ -6,7 +6,15 @@ import shutil
 import pytest
 import torch
 from click.testing import CliRunner
-from digits_as_images import MEAN, STD, UNLEARN, photos_of_digits, suli, with_classes
+from digits_as_images import (
+    MEAN,
+    STD,
+    UNLEARN,
+    digits_as_png,
+    photos_of_digits,
+    suli,
+    with_classes,
+)
 from PIL import Image
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -172,6 +180,20 @@ def test_a_receipt_is_not_verified_on_the_class_in_its_place(original, tmp_path)
     checks = json.loads(CliRunner().invoke(main, list(map(str, verify))).stdout)
     (forget,) = (check for check in checks if check["what"] == "forget set")
     assert forget["state"] == "not checked" and "no sample of class '8'" in forget["detail"]
+
+
+def test_a_stored_split_whose_folder_was_moved_says_what_helps(original, tmp_path):
+    photos = digits_as_png(tmp_path / "photos", keep=slice(60))
+    suli("splits", "make", photos, "--name", "threes", "--forget-class", "three",
+         "--output", tmp_path / "splits")  # fmt: skip
+    photos.rename(tmp_path / "elsewhere")
+    ask = (*UNLEARN, "--model", original, "--dataset", tmp_path / "splits", "--method", "original",
+           "--allow-unchanged", "--output", tmp_path / "out")  # fmt: skip
+    said = suli(*ask, code=1).stderr.splitlines()[-1]
+    assert f"a folder '{photos}', which is not here: put the data there (a link" in said
+    photos.symlink_to(tmp_path / "elsewhere")
+    suli(*ask)
+    assert read_receipt(tmp_path / "out")["dataset"]["stored_split"]["name"] == "threes"
 
 
 def _without_first_row(digits, folder):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from digits_as_images import suli
 from small_images import (
     cifar_layout,
     own_cache,  # noqa: F401  # an autouse fixture
@@ -12,6 +13,7 @@ from benchmark_adapters.splits.recipes import ClassWise, InstanceWise, Listed, R
 from benchmark_adapters.splits.split import SplitMismatch, make_split
 from benchmark_adapters.splits.stored import read_split, save_split, split_names
 from benchmark_adapters.splits.verified import load_split
+from suli_plugin.failure import Failure
 
 
 @pytest.fixture
@@ -137,11 +139,13 @@ def test_the_data_may_lie_elsewhere_if_they_are_the_same(tmp_path, data):
     split = made(data)
     save_split(split, tmp_path / "splits")
     data.rename(tmp_path / "moved")
-    with pytest.raises(
-        ValueError, match="not here; put the data there, or say where they are with base="
-    ):
+    with pytest.raises(Failure, match=r"not here: put the data there .* another place as base=$"):
         load_split(tmp_path / "splits")
     assert load_split(tmp_path / "splits", base=tmp_path / "moved").sha256 == split.sha256
+    said = suli("splits", "show", tmp_path / "splits", "--verify", code=1).stderr.splitlines()[-1]
+    assert said.endswith("take another place as --base")
+    data.symlink_to(tmp_path / "moved")
+    assert load_split(tmp_path / "splits").sha256 == split.sha256
 
 
 @pytest.mark.parametrize(
