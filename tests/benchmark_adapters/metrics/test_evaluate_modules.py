@@ -96,6 +96,6 @@ def test_nothing_imports_the_modules_and_so_evaluate_by_itself():
             imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
             for node in imports:
                 where = [getattr(node, "module", None) or "", *(each.name for each in node.names)]
-                if path.name == "feature_modules.py":
+                if path.name in ("feature_modules.py", "output_modules.py"):
                     continue  # more of the same
                 assert not any(name.endswith("evaluate_modules") for name in where), path
