@@ -36,7 +36,7 @@ class Board:
     what names its version. original: `kind`, `source` or `recipe`, and `hashes` of its weights by
     seed. outputs: of the network. not_measured: why the hashes are absent, empty if they are not.
     noise: how the tolerances of `rerun` were measured, and those by method; see
-    `board_noise.with_noise`.
+    `keeping.noise.with_noise`.
     """
 
     name: str

@@ -98,7 +98,7 @@ def measure(
 def tolerances(board_name: str, source: str, output: Path | None) -> None:
     """Write into the file of BOARD how much its verified records differ from seed to seed.
 
-    Methods that are run again on another machine may differ by as much; see `board_noise`.
+    Methods that are run again on another machine may differ by as much; see `keeping/noise.py`.
 
     \b
     suli leaderboard tolerances digits.class-wise leaderboards/results
