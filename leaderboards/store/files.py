@@ -5,6 +5,7 @@ on the Hub (`HubFiles` with kind dataset).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,10 @@ class StoreFiles(Protocol):
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """A store in a folder, as it is when its files are first asked for. Links are no files."""
+    """A store in a folder, as it is when its files are first asked for. Links are no files.
+
+    Others may write meanwhile: what is gone before it was looked at is no file either.
+    """
 
     root: Path
 
@@ -40,12 +44,12 @@ class FolderFiles:
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """See `StoreFiles.sizes`."""
-        root = self.root.resolve()
-        return {
-            path.relative_to(root).as_posix(): path.stat().st_size
-            for path in sorted(root.rglob("*"))
-            if path.is_file() and path.resolve() == path
-        }
+        root, found = self.root.resolve(), dict[str, int]()
+        for path in sorted(root.rglob("*")):
+            with suppress(FileNotFoundError):
+                if path.is_file() and path.resolve() == path:
+                    found[path.relative_to(root).as_posix()] = path.stat().st_size
+        return found
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """See `StoreFiles.read`."""
