@@ -49,6 +49,7 @@ def run_grid(
     progress: Callable[[Cell], None] = lambda cell: None,
     evidence: bool = True,
     run_cell: Callable[[Cell], dict[str, Any]] | None = None,
+    scored_case: Callable[[Cell], ScoredCase] | None = None,
 ) -> Outcome:
     """Run the cells that have no whole record yet; the main process writes.
 
@@ -56,9 +57,13 @@ def run_grid(
     run are compared with a Retrain that came later by their kept logits. A cell that raises is
     named in the outcome and the others are run. progress: called before each cell. evidence:
     keep weights and logits beside each record. run_cell: makes a cell's record, for whoever
-    measures something else than the whole panel.
+    measures something else than the whole panel. scored_case: a cell's case, for whoever has it.
     """
-    made = _Made(benchmark, registry, folder, accelerator, evidence, run_cell)
+
+    def own_case(cell: Cell) -> ScoredCase:
+        return ScoredCase(benchmark, cell.scenario, cell.seed, accelerator)
+
+    made = _Made(scored_case or own_case, registry, folder, accelerator, evidence, run_cell)
     outcome, done = Outcome(), dict[Cell, dict[str, Any]]()
     # Cells of one case follow one another, so that each case is made once.
     for group in _by_case(cells):
@@ -83,7 +88,7 @@ def run_grid(
 class _Made:
     """Makes the records of one case's cells after another's; `scored` is that of the current."""
 
-    benchmark: Benchmark
+    scored_case: Callable[[Cell], ScoredCase]
     registry: Registry
     folder: Path
     accelerator: Accelerator
@@ -119,7 +124,7 @@ class _Made:
 
     def _scored(self, cell: Cell) -> ScoredCase:
         if self.scored is None:
-            self.scored = ScoredCase(self.benchmark, cell.scenario, cell.seed, self.accelerator)
+            self.scored = self.scored_case(cell)
         return self.scored
 
 

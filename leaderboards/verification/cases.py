@@ -37,6 +37,12 @@ class BoardCases:
             self._made[key] = made
         return self._made[key]
 
+    def uncompared(self, scenario: str, seed: int) -> ScoredCase:
+        """The same, to be compared with another Retrain than the last record's, or with none."""
+        scored = self.own(scenario, seed)
+        scored.retrained = None
+        return scored
+
     def of_record(self, record: Record, store: StoreEvidence) -> ScoredCase:
         """The case of a record: with its own original, and compared with its own Retrain.
 

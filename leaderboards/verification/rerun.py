@@ -54,8 +54,9 @@ def rerun(
     """Run the records' cells again, from this machine's own originals.
 
     folder: of this submission alone; keeps what was run, so that an interrupted verification goes
-    on. sample: so many records, drawn anew each time. Raises ValueError if the plugin or the
-    precision is not to be had here, if nothing could follow from a difference, or a method fails.
+    on. sample: so many records, drawn anew each time. Raises ValueError if the plugin, the
+    precision or the data are not to be had here, if nothing could follow from a difference, or a
+    method fails.
     """
     findings = Findings()
     note = check_installed(submission, registry)
@@ -67,8 +68,18 @@ def rerun(
     _check_judgeable(submission, cases)
     cells = [_cell(submission, record, cases, registry) for record in records]
     for record, cell in zip(records, cells, strict=True):
+        # Other data are found before anything is run.
+        cases.own(record["scenario"], record["seed"])
         findings.notes += _place_retrained(record, cell, store, folder)
-    outcome = run_grid(cells, cases.benchmark, registry, folder, cases.accelerator, evidence=False)
+    outcome = run_grid(
+        cells,
+        cases.benchmark,
+        registry,
+        folder,
+        cases.accelerator,
+        evidence=False,
+        scored_case=lambda cell: cases.uncompared(cell.scenario, cell.seed),
+    )
     if outcome.failed:
         cell, reason = outcome.failed[0]
         raise ValueError(f"{cell} could not be run again: {reason}")

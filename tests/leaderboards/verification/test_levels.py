@@ -13,6 +13,9 @@ import torch
 from altered_store import REGISTRY, resealed
 
 from benchmark_adapters.records.evidence import packed_logits, read_logits
+from leaderboards.store.evidence import StoreEvidence
+from leaderboards.store.files import FolderFiles
+from leaderboards.verification.rerun import rerun
 from suli_plugin import SULI
 from suli_plugin.hyperparameters import added_later
 
@@ -33,6 +36,23 @@ def test_the_honest_submission_passes(level, store):
     found = verdict.found["class-3/0"]
     assert ("relearn_updates" in found) == (level != "rescore")
     assert ("backward_passes" in found) == (level == "rerun")
+
+
+def test_what_is_run_again_makes_no_case_anew_and_is_compared_with_its_own_retrain_alone(
+    store, monkeypatch, tmp_path
+):
+    store.verdict()
+    assert all(store.cases.own("class-3", seed).retrained for seed in (0, 1))
+
+    def made_anew(*_):
+        raise AssertionError("the case was made once more")
+
+    monkeypatch.setattr("benchmark_adapters.grid.run.ScoredCase", made_anew)
+    store.change_records(lambda record: record.update(compared_with=None), "logit_mask")
+    there = StoreEvidence(FolderFiles(store.root), store.cases.board)
+    submission = there.submission(store.id("logit_mask"))
+    found = rerun(submission, there, store.cases, REGISTRY, tmp_path / "again").found
+    assert all("zrf" in of and "activation_distance" not in of for of in found.values())
 
 
 @pytest.mark.slow

@@ -80,6 +80,18 @@ def test_other_images_are_the_verifiers_mistake_and_no_verdict(submitted, origin
     assert not (tmp_path / "store" / "verdicts").exists()
 
 
+def test_other_images_are_found_before_methods_run_again_without_evidence(
+    submitted, digits, original, tmp_path
+):
+    suli(*submitted, "--data", digits, "--original", original)
+    suli("drop-evidence", tmp_path / "store", "--above", 0)
+    other = digits_folder(tmp_path / "other", train=380)
+    again = [*submitted, "--level", "rerun", "--original", original, "--data"]
+    assert "set of class-3/0 here is not that of cifar10-resnet20" in suli(*again, other, code=2)
+    said = suli(*again, digits)
+    assert said.count("run again only") == 2 and "1 of 1 models were made again bit by bit" in said
+
+
 def test_another_published_original_is_refused(submitted, digits, original, tmp_path):
     from benchmark_adapters.records.record import digest
 
