@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from benchmark_adapters.metrics.evaluate_modules import LABEL, ROW, UnlearningMetric
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.mutual_information import membership_information
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
 from benchmark_adapters.metrics.prototype import prototype_attack
 
@@ -61,3 +64,17 @@ class PrototypeAttackAccuracy(UnlearningMetric):
             for name, accuracies in sweeps.items()
             for weight, accuracy in zip(found.weights, accuracies, strict=True)
         }
+
+
+class MembershipInformation(UnlearningMetric):
+    """predictions: features of training images; references: 1 for the forget set, 0 for retained.
+
+    Three models' values make the information difference index, `idi`.
+    """
+
+    source, predictions, references = membership_information, ROW, LABEL
+
+    def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
+        features, forgotten = np.asarray(predictions), np.asarray(references) == 1
+        bits = membership_information(features[forgotten], features[~forgotten], **options)
+        return {"membership_information": bits}

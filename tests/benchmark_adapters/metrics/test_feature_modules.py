@@ -11,6 +11,7 @@ from benchmark_adapters.metrics import feature_modules as modules
 from benchmark_adapters.metrics.evaluate_modules import UnlearningMetric
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.mutual_information import membership_information
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
 from benchmark_adapters.metrics.prototype import Head, prototype_attack
 
@@ -68,6 +69,14 @@ def test_features_and_a_head_give_the_prototype_attack():
     expected = prototype_attack(ONE, test_labels=LABELS, **options)
     assert list(found.values()) == [*expected.raw, *expected.scaled]
     assert {"prototype_raw_0.25", "prototype_scaled_1"} < set(found)
+
+
+def test_features_of_both_sets_give_their_information():
+    found = modules.MembershipInformation(keep_in_memory=True).compute(
+        predictions=ONE, references=LABELS, seed=2
+    )
+    expected = membership_information(ONE[LABELS == 1], ONE[LABELS != 1], seed=2)
+    assert found == {"membership_information": expected}
 
 
 @pytest.mark.parametrize("metric", ALL)
