@@ -13,11 +13,17 @@ Record = Mapping[str, Any]
 Value = Callable[[Record, Mapping[int, Record]], float | None]
 
 
+def _exact(record: Record) -> float | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its title, its value in a record, its scale, and how far from ideal a mean is.
 
     cost: time or passes, where a control that does nothing is best without saying anything.
+    bound: what a record's value is known to be above where it was not measured to its end, else
+    None; such a value is a bound, and in no mean.
     """
 
     title: str
@@ -26,6 +32,7 @@ class Column:
     scale: float = 1.0
     decimals: int = 1
     cost: bool = False
+    bound: Callable[[Record], float | None] = _exact
 
 
 def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | None:
@@ -52,6 +59,15 @@ def _metric(name: str) -> Value:
     return lambda record, retrained: record["metrics"].get(name)
 
 
+def unreached(metrics: Mapping[str, float]) -> float | None:
+    """The updates after which relearning was given up, None where it came to its end."""
+    return None if metrics.get("relearn_reached", 1.0) else metrics.get("relearn_updates")
+
+
+def _relearn_bound(record: Record) -> float | None:
+    return unreached(record["metrics"])
+
+
 def _lower(value: float, retrained: float | None) -> float:
     return value
 
@@ -69,8 +85,9 @@ def _chance(value: float, retrained: float | None) -> float:
     return abs(value - 0.5)
 
 
+_BOUNDS = {"relearn_updates": _relearn_bound}
 _PANEL = {
-    name: Column(title, _metric(name), distance, scale, decimals)
+    name: Column(title, _metric(name), distance, scale, decimals, bound=_BOUNDS.get(name, _exact))
     for name, title, distance, scale, decimals in (
         ("linear_probe_forget_accuracy", "probe-forget %", _as_retrained, 100, 1),
         ("relearn_updates", "relearn", _as_retrained, 1, 1),

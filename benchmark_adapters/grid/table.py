@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
@@ -16,12 +16,21 @@ CONTROL_NOTE = "a control is as good as the best method: this column does not te
 
 @dataclass
 class Row:
-    """A method's values over seeds, one list a column; None where a record has no such value."""
+    """A method's values over seeds, one list a column; None where a record has no such value.
+
+    bounds: by column, what further values are only known to be above; they are in no mean.
+    """
 
     label: str
     control: bool
     values: list[list[float | None]]
     best: set[int] = field(default_factory=set)
+    bounds: dict[int, list[float]] = field(default_factory=dict)
+
+    def mean(self, index: int) -> float | None:
+        """The mean of a column's values, None if there is none or one of them is not known."""
+        known = [value for value in self.values[index] if value is not None]
+        return mean(known) if known and index not in self.bounds else None
 
 
 def with_deviation(values: Sequence[float], decimals: int) -> str:
@@ -53,14 +62,7 @@ def scenario_rows(
     by_label: dict[str, list[Record]] = {}
     for record in records:
         by_label.setdefault(record["method"], []).append(record)
-    rows = [
-        Row(
-            label,
-            bool(own[0]["control"]),
-            [[column.value(record, retrained) for record in own] for column in chosen],
-        )
-        for label, own in by_label.items()
-    ]
+    rows = [_row(label, own, chosen, retrained) for label, own in by_label.items()]
     _mark_best(chosen, rows)
     return chosen, rows
 
@@ -85,14 +87,32 @@ def reached_by_controls(columns: Sequence[Column], rows: Sequence[Row]) -> dict[
     return found
 
 
+def _row(
+    label: str,
+    own: Sequence[Record],
+    columns: Sequence[Column],
+    retrained: Mapping[int, Record],
+) -> Row:
+    values = [
+        [column.value(record, retrained) for record in own if column.bound(record) is None]
+        for column in columns
+    ]
+    above = {
+        index: [bound for record in own if (bound := column.bound(record)) is not None]
+        for index, column in enumerate(columns)
+    }
+    bounds = {index: found for index, found in above.items() if found}
+    return Row(label, bool(own[0]["control"]), values, bounds=bounds)
+
+
 def _distances(column: Column, index: int, rows: Sequence[Row]) -> dict[str, float]:
     """How far each row's mean is from the ideal; rows of which that is not known are left out."""
     retrain = next((row for row in rows if row.label == "retrain"), None)
-    ideal = _mean(retrain.values[index]) if retrain else None
+    ideal = retrain.mean(index) if retrain else None
     found = {
         row.label: column.distance(value, ideal)
         for row in rows
-        if (value := _mean(row.values[index])) is not None
+        if (value := row.mean(index)) is not None
     }
     return {label: distance for label, distance in found.items() if not math.isnan(distance)}
 
@@ -153,8 +173,15 @@ def table_title(scenario: str, records: Sequence[Record]) -> str:
 
 
 def table_cell(row: Row, index: int, column: Column) -> str:
-    """Mean ± deviation in the column's unit, `*` behind a best value; a dash without a value."""
+    """Mean ± deviation in the column's unit, `*` behind a best value; a dash without a value.
+
+    `> 100` where a value is only known to be above that, with how many of them if not all are.
+    """
     values = [value * column.scale for value in row.values[index] if value is not None]
+    bounds = row.bounds.get(index, [])
+    if bounds:
+        some = f" ({len(bounds)} of {len(bounds) + len(values)})" if values else ""
+        return f"> {max(bounds) * column.scale:g}{some} "
     if not values:
         return "-"
     return f"{with_deviation(values, column.decimals)}{'*' if index in row.best else ' '}"
@@ -169,8 +196,3 @@ def aligned_lines(cells: Sequence[Sequence[str]]) -> list[str]:
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     first, *rest = zip(line, widths, strict=True)
     return [first[0].ljust(first[1]), *(text.rjust(width) for text, width in rest)]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return mean(known) if known else None

@@ -89,3 +89,39 @@ def test_without_retrain_nothing_is_nearest_to_it():
     ]
     columns, made = scenario_rows(rows, panel_columns(rows))
     assert not made[0].best and not reached_by_controls(columns, made)
+
+
+def relearned(method, *updates, reached=(), **more):
+    """One record a seed; seeds that are not in `reached` ran out of updates."""
+    return [
+        record(method, seed, relearn_updates=value, relearn_reached=float(seed in reached), **more)
+        for seed, value in enumerate(updates)
+    ]
+
+
+def test_a_relearn_time_that_ran_out_is_a_bound_and_in_no_mean():
+    rows = [
+        *relearned("retrain", 40.0, 42.0, reached=(0, 1)),
+        *relearned("su", 30.0, 33.0, reached=(0, 1)),
+        *relearned("suli", 41.0, 100.0, reached=(0,)),
+        *relearned("logit_mask", 100.0, 100.0, control=True),
+    ]
+    lines = scenario_tables(rows).splitlines()
+    panel = lines[lines.index("the further metrics:") :]
+    shown = {line.split()[0]: line.split(maxsplit=1)[1] for line in panel if " " in line.strip()}
+    assert shown["retrain"] == "41.0 ± 1.4" and shown["su"] == "31.5 ± 2.1*"
+    assert shown["suli"] == "> 100 (1 of 2)" and shown["logit_mask"] == "> 100"
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert not reached_by_controls(columns, made) and [row.mean(0) for row in made] == [
+        41.0, 31.5, None, None,
+    ]  # fmt: skip
+
+
+def test_nothing_is_near_to_a_retrain_whose_relearn_time_ran_out():
+    rows = [
+        *relearned("retrain", 100.0),
+        *relearned("suli", 99.0, reached=(0,)),
+        *relearned("logit_mask", 100.0, control=True),
+    ]
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    assert not any(row.best for row in made) and not reached_by_controls(columns, made)
