@@ -55,8 +55,8 @@ def rmia(
     Models with an unseen sample don't exist, so that both sides take the source's offline form:
     with it, the confidence is slope * p + 1 - slope, p the Retrains' mean. The slope is fitted to
     the originals, which say what it is, or .3, the default of the authors' code. Compare with
-    Retrain's, above all in the strata: a Retrain's most memorised third is below 0.5 as well.
-    Raises ValueError for other shapes or values outside [0, 1].
+    Retrain's, above all in the strata: a Retrain's most memorised third may be far below 0.5 (on
+    digits .23 to .53). Raises ValueError for other shapes or values outside [0, 1].
     """
     ours = [_confidences(forget, "forget", 1), _confidences(unseen, "unseen", 1)]
     without = [
