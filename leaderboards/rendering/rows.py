@@ -16,11 +16,16 @@ State = Literal["claimed", "re-scored", "reproduced", "refuted", "reported"]
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean over n records, with the standard deviation where it is known."""
+    """A mean over n seeds, with the standard deviation where it is known.
+
+    above: where further values are only known to be above a bound, the largest one. They are in
+    no mean; where there are no others the mean is the bound itself. Such a mean is not compared.
+    """
 
     mean: float
     std: float | None = None
     n: int | None = None
+    above: float | None = None
 
 
 GAP = "gap_to_retrain"
@@ -172,10 +177,11 @@ def _spread(value: Any, key: str) -> Spread | None:
     if value is None:
         return None
     parts = _mapping(value, key)
-    mean = _number(parts.get("mean"), key)
-    if mean is None:
+    mean, above = _number(parts.get("mean"), key), _number(parts.get("above"), key)
+    known = mean if mean is not None else above
+    if known is None:
         return None
-    return Spread(mean, _number(parts.get("std"), key), _count(parts.get("n"), key))
+    return Spread(known, _number(parts.get("std"), key), _count(parts.get("n"), key), above)
 
 
 def _number(value: Any, key: str) -> float | None:

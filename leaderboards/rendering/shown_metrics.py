@@ -47,7 +47,7 @@ _SHOWN = {
     "zrf": ShownMetric("ZRF"),
     "linear_probe_forget_accuracy": _percent("Probe-forget"),
     "linear_probe_retain_accuracy": _percent("Probe-retain"),
-    "relearn_updates": ShownMetric("Relearn updates", decimals=1),
+    "relearn_updates": ShownMetric("Relearn updates (forget set)", decimals=1),
     "relearn_reached": _percent("Relearned within the limit"),
     "anamnesis_index": ShownMetric("Anamnesis index"),
     "update_seconds": ShownMetric("Update time", "s", decimals=2, cost=True),
@@ -78,9 +78,14 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def shown_spread(spread: Spread | None, metric: ShownMetric) -> str:
-    """Mean ± standard deviation in the metric's unit; a dash where there is nothing."""
+    """Mean ± standard deviation in the metric's unit; a dash where there is nothing.
+
+    `> 100` where a value is only known to be above that.
+    """
     if spread is None:
         return "–"
+    if spread.above is not None:
+        return f"> {spread.above * metric.scale:g}"
     mean = f"{spread.mean * metric.scale:.{metric.decimals}f}"
     if spread.std is None:
         return mean

@@ -199,11 +199,12 @@ def _best(column: Column, rows: Sequence[BoardRow]) -> float | None:
 
 def _key(row: BoardRow, column: Column, rows: Sequence[BoardRow]) -> float | None:
     own = value(row, column.name)
-    if own is None:
+    if own is None or own.above is not None:
         return None
     # The paper's rows are near to the paper's Retrain, ours to ours.
     retrain = (r for r in rows if r.reference_row and r.paper == row.paper and _is_retrain(r))
-    theirs = next((spread.mean for r in retrain if (spread := value(r, column.name))), None)
+    found = next((spread for r in retrain if (spread := value(r, column.name))), None)
+    theirs = found.mean if found is not None and found.above is None else None
     distance = column.aim.distance(own.mean, theirs)
     # Floats that differ by the order of additions only are equal.
     return None if distance is None else round(distance, 9)
@@ -226,5 +227,5 @@ def _cell(row: BoardRow, column: Column, best: float | None, rows: Sequence[Boar
     own = value(row, column.name)
     key = _key(row, column, rows)
     is_best = key is not None and row.competes and row.is_verified(column.name) and key == best
-    n = own.n if own is not None and own.n != row.n else None
+    n = own.n if own is not None and own.above is None and own.n != row.n else None
     return Cell(shown_spread(own, column.metric), key, is_best, n)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmark_adapters.grid.columns import gap_to_retrain
+from benchmark_adapters.grid.columns import gap_to_retrain, unreached
 from benchmark_adapters.grid.scored_case import RETRAIN
 from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import REFERENCES, Board, board_names, load_board
@@ -28,7 +28,9 @@ def rows(store: StoreFiles) -> list[dict[str, Any]]:
 
     metrics: values that were found again where somebody did, else as claimed (which is which is
     in `verified_metrics`). Each seed's value is the mean over the scenarios; `mean` and `std` are
-    over the `n` seeds. Raises ValueError for a submission or verdicts that cannot be read.
+    over the `n` seeds. A seed of which relearning ran out of updates counts in neither; `above`,
+    which is there only then, is the largest number of updates at which it was given up. Raises
+    ValueError for a submission or verdicts that cannot be read.
     """
     submissions = stored_submissions(store)
     reported = [row for name in board_names() for row in paper_rows(load_board(name))]
@@ -168,11 +170,26 @@ def _verified(names: Iterable[str], verdict: Verdict | None) -> list[str]:
 def _spreads(records: Sequence[Record], values: Mapping[str, Values]) -> dict[str, Spread]:
     """Mean, deviation and number of seeds of each metric, over the means of each seed."""
     names = dict.fromkeys(metric for each in values.values() for metric in each)
-    return {
-        metric: spread
-        for metric in names
-        if (spread := _spread(records, {k: v.get(metric) for k, v in values.items()})) is not None
+    spreads = {
+        metric: _spread(records, {k: v.get(metric) for k, v in values.items()}) for metric in names
     }
+    if "relearn_updates" in spreads:
+        spreads["relearn_updates"] = _relearn_spread(records, values)
+    return {metric: spread for metric, spread in spreads.items() if spread is not None}
+
+
+def _relearn_spread(records: Sequence[Record], values: Mapping[str, Values]) -> Spread | None:
+    """Over the seeds of which relearning came to its end in every scenario, with the bound."""
+    bounds = {name: unreached(each) for name, each in values.items()}
+    cut = {record["seed"] for record in records if bounds.get(record_name(record)) is not None}
+    whole = [record for record in records if record["seed"] not in cut]
+    updates = {name: each.get("relearn_updates") for name, each in values.items()}
+    spread = _spread(whole, updates)
+    own = (bounds.get(record_name(record)) for record in records)
+    above = max((bound for bound in own if bound is not None), default=None)
+    if above is None:
+        return spread
+    return {**(spread or {"mean": None, "std": None, "n": 0}), "above": above}
 
 
 def _spread(records: Sequence[Record], values: Mapping[str, float | None]) -> Spread | None:

@@ -43,7 +43,8 @@ Written by `suli leaderboard`; what is edited here by hand is lost. {submissions
 - `verdicts/<id>.json`: who computed it again, when, with which versions, and every difference.
 - `{json}`: the boards' rows, whole. `{parquet}`: the same as a flat table, a column each for mean,
   standard deviation and number of seeds of a metric (`forget_accuracy_mean`, `_std`, `_n`),
-  `claimed_` before what was claimed only; objects are JSON texts.
+  `claimed_` before what was claimed only; objects are JSON texts. `relearn_updates_above`: updates
+after which relearning was given up for some seeds, which are not in the mean.
 
 A row's `state` is `claimed` (nobody has looked), `re-scored` (its metrics were computed again from
 its logits or its checkpoints), `reproduced` (the method was run again), `refuted`, or `reported`
@@ -89,6 +90,9 @@ def parquet(made: Sequence[Mapping[str, Any]]) -> bytes:
         for part, kind in (("mean", pa.float64()), ("std", pa.float64()), ("n", pa.int64())):
             parts = [None if value is None else value[part] for value in values]
             columns[f"{name}_{part}"] = pa.array(parts, kind)
+        above = [None if value is None else value.get("above") for value in values]
+        if any(bound is not None for bound in above):
+            columns[f"{name}_above"] = pa.array(above, pa.float64())
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
     return sink.getvalue()

@@ -14,6 +14,17 @@ def test_a_row_keeps_what_is_computed_with_and_what_is_shown():
     assert row.details["hyperparameters"]["lr"] == 0.0001
 
 
+def test_a_bound_takes_the_place_of_a_mean_where_there_is_none():
+    alone = {"mean": None, "std": None, "n": 0, "above": 100.0}
+    some = {"mean": 40.0, "std": None, "n": 1, "above": 100.0}
+    metrics = {"relearn_updates": alone, "other_updates": some}
+    (row,) = board_rows([{**aggregate()[7], "metrics": metrics}])
+    assert row.metrics["relearn_updates"] == Spread(100.0, None, 0, 100.0)
+    assert row.metrics["other_updates"] == Spread(40.0, None, 1, 100.0)
+    with pytest.raises(ValueError, match="'relearn_updates' must be a finite number"):
+        board_rows([{**aggregate()[7], "metrics": {"relearn_updates": {**alone, "above": "x"}}}])
+
+
 def test_a_claim_that_nobody_checked_is_shown_with_its_claimed_figures():
     (row,) = board_rows([{**aggregate()[3], "metrics": {}}])
     assert row.state == "claimed" and not row.verified

@@ -1,5 +1,7 @@
 """A board's table: groups, order, best values, and the columns that tell nothing apart."""
 
+from dataclasses import replace
+
 import pytest
 from leaderboard_example import aggregate, boards
 
@@ -133,3 +135,40 @@ def test_without_retrain_nothing_is_as_retrain():
 )
 def test_an_aim_says_which_value_is_better(aim, better, worse):
     assert aim.distance(better, 0.7) < aim.distance(worse, 0.7)
+
+
+def bounded(*methods, updates=None):
+    """The example's class-wise rows, of which these ran out of relearning at 100 updates."""
+    updates = updates or {}
+    cut = {"mean": None, "std": None, "n": 0, "above": 100.0}
+    own = [row for row in aggregate() if row["board"] == "digits.class-wise"]
+    return [
+        {**row, "metrics": {**row["metrics"], "relearn_updates": cut if row["method"] in methods
+         else {"mean": updates.get(row["method"], 30.0), "std": 1.0, "n": 3}}}
+        for row in own
+    ]  # fmt: skip
+
+
+def relearn_cells(rows):
+    """By method, the cell of its relearn time, which is good as Retrain's; and the column."""
+    board = replace(boards()[0], aims={"relearn_updates": Aim("nearest")})
+    found = board_table(board, board_rows(rows))
+    index = [column.name for column in found.columns].index("relearn_updates")
+    return {row.row.method: row.cells[index] for row in found.rows}, found.columns[index]
+
+
+def test_a_relearn_time_that_ran_out_is_a_bound_and_compared_with_nothing():
+    rows = bounded("logit_mask", updates={"retrain": 40.0, "suli": 39.0, "su": 38.0})
+    rows = [{**row, "verified_metrics": [*(row["verified_metrics"] or []), "relearn_updates"]}
+            for row in rows]  # fmt: skip
+    cells, column = relearn_cells(rows)
+    assert column.title == "Relearn updates (forget set)" and column.reached_by == ()
+    assert cells["logit_mask"].text == "> 100" and cells["logit_mask"].key is None
+    assert cells["logit_mask"].n is None and cells["su"].text == "38.0 ± 1.0"
+    assert cells["suli"].best and not cells["su"].best
+
+
+def test_nothing_is_near_to_a_retrain_whose_relearn_time_ran_out():
+    cells, column = relearn_cells(bounded("retrain", "logit_mask"))
+    assert cells["retrain"].text == "> 100" and column.reached_by == ()
+    assert {cell.key for cell in cells.values()} == {None}
