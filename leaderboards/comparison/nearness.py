@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from benchmark_adapters.grid.columns import unreached
 from benchmark_adapters.grid.scored_case import RETRAIN
 from leaderboards.comparison.paper import NETWORKS, markdown_table, number, spread_of
 
@@ -25,7 +26,8 @@ def nearness_tables(records: Sequence[Record]) -> str:
     """For each network, metrics of class-wise cases that have a Retrain; bold where nearer to it.
 
     Nearer: the mean over the cases of the distance to Retrain of the same case is smaller than
-    each control's. Where relearning did not come to its end the bound counts.
+    each control's. Where relearning did not come to its end only the bound is known, and counts
+    in no mean.
     """
     tables = []
     for benchmark, network in NETWORKS.items():
@@ -65,9 +67,9 @@ def _cells(
     own = [case[label] for case in cases if label in case]
     cells: list[object] = []
     for metric, (_, scale, decimals) in METRICS.items():
+        bounds = [bound for record in own if (bound := _bound(record, metric)) is not None]
         text = number(spread_of(r["metrics"].get(metric) for r in own), scale, decimals)
-        if metric == "relearn_updates" and not all(r["metrics"]["relearn_reached"] for r in own):
-            text = f"> {text}"
+        text = f"> {max(bounds):g}" if bounds else text
         told = label == RETRAIN or label in controls
         nearer = not told and _distance(label, metric, cases) < bars[metric]
         cells.append(f"**{text}**" if nearer else text)
@@ -79,6 +81,15 @@ def _distance(label: str, metric: str, cases: Sequence[Mapping[str, Record]]) ->
     found = [
         abs(case[label]["metrics"][metric] - case[RETRAIN]["metrics"][metric])
         for case in cases
-        if label in case and metric in case[label]["metrics"] and metric in case[RETRAIN]["metrics"]
+        if all(_known(case.get(name), metric) for name in (label, RETRAIN))
     ]
     return mean(found) if found else float("inf")
+
+
+def _known(record: Record | None, metric: str) -> bool:
+    return record is not None and metric in record["metrics"] and _bound(record, metric) is None
+
+
+def _bound(record: Record, metric: str) -> float | None:
+    """What the metric is only known to be above, None where it is known."""
+    return unreached(record["metrics"]) if metric == "relearn_updates" else None

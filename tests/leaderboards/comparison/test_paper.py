@@ -183,3 +183,10 @@ def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retra
     assert by_method["suli"][:2] == ["**93.0**", "**28**"] and by_method["suli"][-1] == "1"
     assert by_method["su"][:2] == ["95.0", "3"]
     assert by_method["logit_mask"][1] == "> 200" and by_method["retrain"][0] == "80.0"
+    cut = nearness_tables([
+        seen("retrain", 0.8, 200.0), seen("suli", 0.93, 190.0),
+        seen("bn_drift", 0.94, 5.0, **drift),
+    ])  # fmt: skip
+    _, _, *found = rows(cut.partition(":\n\n")[2])
+    times = {row[0].strip("`"): row[2] for row in found}
+    assert times == {"retrain": "> 200", "suli": "190", "bn_drift": "5"}
