@@ -11,8 +11,10 @@ from benchmark_adapters.command_line.one_line_errors import one_line_errors
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from benchmark_adapters.deletion.forgotten_before import ForgottenBefore
     from benchmark_adapters.deletion.options import DataOptions
     from benchmark_adapters.deletion.request import DeletionRequest
+    from benchmark_adapters.originals.load import LoadedOriginal
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -55,17 +57,12 @@ def request_of(
     options: dict[str, Any], accelerator: Accelerator
 ) -> tuple[DeletionRequest, DataOptions]:
     """The request, with original and data loaded, and what was said about the data."""
-    from benchmark_adapters.command_line.main_process import main_first
     from benchmark_adapters.deletion.data import load_deletion_data
-    from benchmark_adapters.deletion.forgotten_before import forgotten_before
     from benchmark_adapters.deletion.request import make_request
-    from benchmark_adapters.originals.load import load_original
     from suli_plugin.plugins import registry
 
-    data_options, given = _data_options(options), given_of(options)
-    with one_line_errors(failed=True):
-        original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
-        before = main_first(accelerator, lambda on_main: forgotten_before(original))
+    data_options = _data_options(options)
+    original, before = _original(options, accelerator)
     data = load_deletion_data(
         data_options,
         mean=original.config.mean,
@@ -84,6 +81,22 @@ def request_of(
         at_most=options["at_most"],
     )
     return request, data_options
+
+
+def _original(
+    options: dict[str, Any], accelerator: Accelerator
+) -> tuple[LoadedOriginal, ForgottenBefore]:
+    """The original, of which an outcome has room on the disk, and what it forgot earlier."""
+    from benchmark_adapters.command_line.main_process import main_first
+    from benchmark_adapters.deletion.forgotten_before import forgotten_before
+    from benchmark_adapters.originals.checkpoints import check_room
+    from benchmark_adapters.originals.load import load_original
+
+    given = given_of(options)
+    with one_line_errors(failed=True):
+        original = main_first(accelerator, lambda on_main: load_original(options["model"], **given))
+        check_room(options["output"], original.model)
+        return original, main_first(accelerator, lambda on_main: forgotten_before(original))
 
 
 def _data_options(options: dict[str, Any]) -> DataOptions:

@@ -166,12 +166,29 @@ def whole_folder(folder: str | os.PathLike[str], *, force: bool = False) -> Iter
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
     """Raise Failure if `whole_folder` could not write there; nothing is left of the attempt."""
-    target = Path(os.path.abspath(folder))
-    there = next(parent for parent in target.parents if os.path.lexists(parent))
+    target, there = _target_and_place(folder)
     try:
         os.rmdir(tempfile.mkdtemp(prefix=f".{target.name}.", dir=there))
     except OSError as error:
         raise Failure(f"cannot write {folder}: {there}: {error.strerror}") from error
+
+
+def check_room(folder: str | os.PathLike[str], model: nn.Module) -> None:
+    """Raise Failure if the disk of `folder` has no room for the weights of such a model."""
+    needed = sum(value.nbytes for value in model.state_dict().values())
+    _, there = _target_and_place(folder)
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise Failure(
+            f"cannot write {folder}: the weights take {needed / 1e6:.1f} MB, and the disk of "
+            f"{there} has {free / 1e6:.1f} MB left"
+        )
+
+
+def _target_and_place(folder: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The absolute path of a folder, and the nearest one above it that is there."""
+    target = Path(os.path.abspath(folder))
+    return target, next(parent for parent in target.parents if os.path.lexists(parent))
 
 
 def _swap(target: Path, new: Path, old: Path) -> None:

@@ -290,6 +290,14 @@ def test_an_output_that_cannot_be_written_is_found_before_unlearning(original, d
     assert f"Error: cannot write {out}" in said.stderr and "forgetting" not in said.stderr
 
 
+def test_a_disk_without_room_is_found_before_unlearning(original, digits, tmp_path, monkeypatch):
+    free = shutil.disk_usage(tmp_path)._replace(free=1_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: free)
+    said = ask(original, digits, "--output", tmp_path / "new" / "out", code=1)
+    assert f"Error: cannot write {tmp_path / 'new' / 'out'}: the weights take" in said.stderr
+    assert "forgetting" not in said.stderr and not (tmp_path / "new").exists()
+
+
 def test_every_file_of_a_checkpoint_is_readable_as_the_umask_says(original, digits, tmp_path):
     before = os.umask(0o027)
     try:

@@ -15,6 +15,7 @@ from repository import ROOT, SUPPORT
 from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.originals.checkpoints import (
     CheckpointConfig,
+    check_room,
     check_writable,
     save_checkpoint,
     whole_folder,
@@ -178,6 +179,15 @@ except ValueError as error:
     assert done.stdout.startswith("cannot write saved: "), done.stderr
     assert "File too large" in done.stdout and done.stdout.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_for_which_no_disk_has_room_are_told(model, tmp_path):
+    check_room(tmp_path / "saved", model)
+    # No disk has room for 4 EB, and a meta tensor takes none.
+    vast = torch.nn.Linear(2**30, 2**30, bias=False, device="meta")
+    with pytest.raises(Failure, match=rf"the disk of {tmp_path} has .* MB left") as refused:
+        check_room(tmp_path / "new" / "saved", vast)
+    assert "the weights take 4611686018427.4 MB" in str(refused.value)
 
 
 def test_the_folder_has_the_permissions_of_the_umask(model, tmp_path):
