@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmark_adapters.deletion.forgotten_before import NOTHING, ForgottenBefore
 from benchmark_adapters.metrics.accuracy import part
 from benchmark_adapters.metrics.scoring import of_classes
 from suli_plugin.evaluation import Predictions
@@ -49,18 +50,18 @@ def check_belonging(
     *,
     original: str,
     outputs: Sequence[str] | Sequence[int],
-    forgotten_before: Sequence[int] = (),
+    before: ForgottenBefore = NOTHING,
 ) -> None:
     """Raise Failure where the original's answers to the data look like guessing.
 
     predictions: the original's, of `forget` and of whichever other sets there are, by their
     names. forget_classes: the forgotten ones, none if instance-wise. original: its name.
-    outputs: what messages call each output. forgotten_before: classes that the original was made
-    to forget, which it need not know, should they be forgotten once more. A forget set that is
-    hardly known is no reason while another set shows that the two belong together, unless the
-    order of the classes explains it.
+    outputs: what messages call each output. before: what the original was made to forget, of which
+    it need not know classes that are forgotten once more; and what may have ruined it. A forget set
+    that is hardly known is no reason while another set shows that the two belong together, unless
+    the order of the classes explains it.
     """
-    known = _Known(original, outputs)
+    known = _Known(original, outputs, before)
     kept = {
         name: part(found, ~of_classes(found.labels, forget_classes))
         for name, found in predictions.items()
@@ -69,7 +70,7 @@ def check_belonging(
     kept = {name: found for name, found in kept.items() if len(found.labels)}
     for name, found in kept.items():
         known.refuse_chance(name, found)
-    once_more = set(forget_classes) & set(forgotten_before)
+    once_more = set(forget_classes) & set(before.classes)
     for forgotten in _by_class(predictions["forget"], forget_classes):
         if int(forgotten.labels[0]) in once_more:
             continue
@@ -85,6 +86,7 @@ class _Known:
 
     original: str
     outputs: Sequence[str] | Sequence[int]
+    before: ForgottenBefore
 
     def refuse_chance(self, name: str, found: Predictions, *, alone: bool = False) -> None:
         """Raise Failure if the answers look like guessing. alone: there is no other set."""
@@ -95,7 +97,7 @@ class _Known:
         raise Failure(
             f"data and original do not seem to belong together: {self.original} has {right} of "
             f"{count} images of the {name} set right ({right / count:.2f}, and guessing gives "
-            f"{1 / len(self.outputs):.2f}){self._pattern(found)}; {_CHECK}{remedy}"
+            f"{1 / len(self.outputs):.2f}){self._pattern(found)}; {self._check}{remedy}"
         )
 
     def refuse_exchange(self, forgotten: Predictions, kept: Predictions) -> None:
@@ -113,8 +115,16 @@ class _Known:
                 f"data and original do not seem to belong together: {self.original} takes "
                 f"forgotten images for {self.outputs[taken_for]!r}, and has {_right(other)} of "
                 f"{len(other.labels)} images of {self.outputs[taken_for]!r} right"
-                f"{self._pattern(forgotten)}; {_CHECK}"
+                f"{self._pattern(forgotten)}; {self._check}"
             )
+
+    @property
+    def _check(self) -> str:
+        """What to look at."""
+        if not self.before.requests:
+            return _CHECK
+        told = ", ".join(f"{each.words} ({each.method})" for each in self.before.requests)
+        return f"{_CHECK}, and whether forgetting {told} left a model that knows anything"
 
     def _pattern(self, found: Predictions) -> str:
         """What the wrong answers have in common, if anything."""

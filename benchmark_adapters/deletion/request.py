@@ -176,7 +176,7 @@ class DeletionRequest:
             data.forget_classes,
             original=original.source,
             outputs=original.config.classes or range(original.config.num_classes),
-            forgotten_before=data.before.classes,
+            before=data.before,
         )
         return found
 

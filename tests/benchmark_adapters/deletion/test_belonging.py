@@ -8,6 +8,7 @@ from digits_as_images import NAMES, digits_as_png, numbered_digits, suli, with_c
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.belonging import check_belonging, near_chance
+from benchmark_adapters.deletion.forgotten_before import EarlierRequest, ForgottenBefore
 from suli_plugin.evaluation import Predictions
 from suli_plugin.failure import Failure
 
@@ -47,9 +48,13 @@ def said(answers, labels):
 KEPT = [label for label in range(10) if label != 3 for _ in range(20)]
 
 
-def check(forget, classes=(3,), forgotten_before=(), **others):
+def earlier(*classes):
+    return tuple(EarlierRequest("su", 30, "0" * 64, (label,), (NAMES[label],)) for label in classes)
+
+
+def check(forget, classes=(3,), before=(), **others):
     check_belonging({"forget": forget, **others}, classes, original="net", outputs=NAMES,
-                    forgotten_before=forgotten_before)  # fmt: skip
+                    before=ForgottenBefore(before))  # fmt: skip
 
 
 def test_a_class_that_is_hardly_known_is_no_reason_where_the_rest_is_known():
@@ -84,10 +89,10 @@ def test_a_split_that_is_answered_by_chance_is_named_though_the_forget_set_is_kn
 
 def test_a_class_that_was_forgotten_before_need_not_be_known():
     both = said([8] * 30 + [8] * 30, [3] * 30 + [5] * 30)
-    check(said([8] * 30, [3] * 30), forgotten_before=(3,))
-    check(both, classes=(3, 5), forgotten_before=(3, 5))
+    check(said([8] * 30, [3] * 30), before=earlier(3))
+    check(both, classes=(3, 5), before=earlier(3, 5))
     with pytest.raises(Failure, match="do not seem to belong together"):
-        check(both, classes=(3, 5), forgotten_before=(3,))
+        check(both, classes=(3, 5), before=earlier(3))
 
 
 def test_an_offset_is_said():

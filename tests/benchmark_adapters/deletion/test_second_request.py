@@ -232,3 +232,11 @@ def test_a_checkpoint_that_does_not_say_what_it_forgot_is_refused(
     (net / "config.json").write_text(json.dumps(config))
     said = ask(net, digits, tmp_path / "out", code=1)
     assert why in said.stderr.splitlines()[-1] and not (tmp_path / "out").exists()
+
+
+def test_a_model_that_an_earlier_request_ruined_is_told_as_a_cause(original, digits, tmp_path):
+    ruin = ("--set", "lr=1000", "--set", "epochs=1", "--set", "stop=never")
+    ask(original, digits, tmp_path / "ruin", *ruin, forget=FORGET_THREE, method="neg_grad")
+    line = ask(tmp_path / "ruin", digits, tmp_path / "out", code=1).stderr.splitlines()[-1]
+    assert "data and original do not seem to belong together" in line
+    assert "whether forgetting class three (neg_grad) left a model that knows anything" in line
