@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.deletion.checkpoint_files import RECEIPT, RECEIPT_LIMIT
+from benchmark_adapters.deletion.wording import counted
 from benchmark_adapters.hub.access import HubSource
 from benchmark_adapters.hub.files import hub_files
 from benchmark_adapters.originals.load import LoadedOriginal
@@ -39,7 +40,8 @@ class EarlierRequest:
     def words(self) -> str:
         """What was forgotten, in words."""
         kind = "classes" if len(self.classes) > 1 else "class"
-        return f"{kind} {', '.join(self.class_names)}" if self.classes else f"{self.count} samples"
+        names = ", ".join(self.class_names)
+        return f"{kind} {names}" if self.classes else counted(self.count, "sample")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark_adapters.deletion.judgement import came_back, outcome, recognised
 from benchmark_adapters.deletion.measures import worst_kept
+from benchmark_adapters.deletion.wording import copies_counted, counted
 
 _USE = """## Use
 
@@ -67,7 +68,8 @@ def said(facts: Mapping[str, Any]) -> str:
     sections = [
         f"---\n{_metadata(facts)}\n---",
         f"# {_title(named, facts)}",
-        f"{named}{_at(original)} {_made(facts)} forget {forgotten['count']} training samples of "
+        f"{named}{_at(original)} {_made(facts)} forget "
+        f"{counted(forgotten['count'], 'training sample')} of "
         f"`{_plain(facts['dataset']['source'])}`{_at(facts['dataset'])} with "
         f"`{record['method']}`, {_read(facts)}. The outcome is {outcome(facts)}.",
         f"## {'Forgotten' if _made(facts) == _MADE else 'To be forgotten'}\n\n"
@@ -93,9 +95,9 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     elif forgotten["copies"]:
         first = forgotten["copies"][0]
         found.append(
-            f"{len(forgotten['copies'])} other samples are exact copies of forgotten "
-            f"images (`{_plain(first['id'])}` of `{_plain(first['forgotten'])}`, for one) and "
-            f"were not forgotten: forgetting one copy is not forgetting."
+            f"{copies_counted(len(forgotten['copies']))} (`{_plain(first['id'])}` of "
+            f"`{_plain(first['forgotten'])}`, for one), left as before: forgetting one copy is "
+            f"not forgetting."
         )
     return [*found, *_ALWAYS]
 
@@ -125,7 +127,7 @@ def _forgotten(forgotten: Mapping[str, Any]) -> str:
     if forgotten["class_names"]:
         kind = f"Every training sample of {_what(forgotten)}: {forgotten['count']}."
     else:
-        kind = f"{forgotten['count']} samples by id; `unlearning.json` lists them."
+        kind = f"{counted(forgotten['count'], 'single sample')}; `unlearning.json` lists their ids."
     return f"{kind} SHA-256 over their ids, labels and pixels: `{forgotten['sha256']}`."
 
 
@@ -151,8 +153,9 @@ def _earlier(facts: Mapping[str, Any]) -> str:
     lines = []
     for request in facts["forgotten_before"]:
         names = ", ".join(f"`{_plain(name)}`" for name in request["class_names"])
-        what = f"every training sample of {names}: " * bool(names) + f"{request['count']}"
-        lines.append(f"- {what}{' samples by id' * (not names)}, with `{request['method']}`")
+        every = f"every training sample of {names}: {request['count']}"
+        what = every if names else counted(request["count"], "single sample")
+        lines.append(f"- {what}, with `{request['method']}`")
     told = "To be forgotten by earlier requests, and kept out of what is retained or unseen here:"
     return f"\n\n{told}\n\n" + "\n".join(lines) if lines else ""
 
@@ -168,8 +171,8 @@ def _harm(facts: Mapping[str, Any]) -> list[str]:
     untold = sum(each["count"] for each in facts["forgotten_before"] if each["ids"] is None)
     if untold:
         found.append(
-            f"{untold} samples were forgotten earlier by ids that can't be told any more; they "
-            f"may be among what was kept."
+            f"The ids of {counted(untold, 'sample')} forgotten earlier can't be told any more; "
+            f"among what was kept there may be some."
         )
     worst = worst_kept(facts)
     if worst is not None and worst.fall > 0:

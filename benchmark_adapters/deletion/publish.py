@@ -16,13 +16,15 @@ from benchmark_adapters.deletion.checkpoint_files import (
     SIGNATURE,
     checkpoint_files,
 )
+from benchmark_adapters.deletion.judgement import outcome
 from benchmark_adapters.deletion.model_card import placed
+from benchmark_adapters.deletion.wording import counted, forgotten_named
 from benchmark_adapters.hub.access import REPOSITORY, HubError
 from benchmark_adapters.hub.left_behind import left_behind
 from benchmark_adapters.hub.push import broken_uploads, pushed
 from benchmark_adapters.originals.checkpoints import WEIGHTS
 
-_DESCRIPTION = """{what} with {method}, from {original}.
+_DESCRIPTION = """{what} to be forgotten with {method}, from {original}. The outcome is {outcome}.
 
 `{receipt}` is the receipt; `suli receipt verify {repository}` computes it again.{removed}"""
 
@@ -118,7 +120,8 @@ class _Push:
     @property
     def title(self) -> str:
         """The same for the same checkpoint, so that a proposal is found again."""
-        return f"Unlearn {_what(self.receipt)} [receipt {self.receipt['digest'][:12]}]"
+        what = forgotten_named(self.receipt["forget_set"])
+        return f"Unlearn {what} [receipt {self.receipt['digest'][:12]}]"
 
     def _info(self, api: Any, revision: str | None = None) -> Any:
         return api.model_info(self.repository, revision=revision, files_metadata=True)
@@ -195,11 +198,12 @@ class _Push:
     def _description(self, stale: list[str]) -> str:
         receipt, original = self.receipt, self.receipt["original"]
         removed = (
-            f"\n\nRemoved, since it still holds what was forgotten: {', '.join(stale)}. The "
+            f"\n\nRemoved, since it may still hold what was forgotten: {', '.join(stale)}. The "
             f"history of this repository still has it."
         )
         return _DESCRIPTION.format(
-            what=f"{receipt['forget_set']['count']} samples were forgotten",
+            what=counted(receipt["forget_set"]["count"], "sample"),
+            outcome=outcome(receipt),
             method=receipt["record"]["method"],
             original=original["source"] + (f"@{original['commit']}" if original["commit"] else ""),
             receipt=RECEIPT,
@@ -220,11 +224,6 @@ def _remedy(repository: str, create_pr: bool) -> Iterator[None]:
                 f"as a pull request"
             ) from error
         raise
-
-
-def _what(receipt: dict[str, Any]) -> str:
-    forgotten = receipt["forget_set"]
-    return ", ".join(forgotten["class_names"]) or f"{forgotten['count']} samples"
 
 
 def _bytes(content: Path | bytes) -> bytes:

@@ -22,6 +22,7 @@ from benchmark_adapters.deletion.measures import (
     metrics_of,
     not_measured,
 )
+from benchmark_adapters.deletion.wording import counted
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.provenance import state_hash
 from benchmark_adapters.records.run_record import Measured, cell_key, run_record
@@ -61,10 +62,11 @@ class DeletionRequest:
     @property
     def forgotten(self) -> str:
         """What is forgotten, in words: `5000 samples, all of class automobile`."""
-        count = f"{len(self.data.forget)} sample{'s' * (len(self.data.forget) != 1)}"
-        names = self.data.class_names
+        count, names = len(self.data.forget), self.data.class_names
+        if not names:
+            return counted(count, "single sample")
         kind = "class" if len(names) == 1 else "classes"
-        return f"{count}, all of {kind} {', '.join(names)}" if names else f"{count} by id"
+        return f"{counted(count, 'sample')}, all of {kind} {', '.join(names)}"
 
     @property
     def reads(self) -> tuple[Resource, ...]:

@@ -11,6 +11,7 @@ import click
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.deletion.judgement import accepted, came_back, outcome
 from benchmark_adapters.deletion.publish_command import print_published
+from benchmark_adapters.deletion.wording import copies_counted
 
 if TYPE_CHECKING:
     from benchmark_adapters.deletion.publish import Published
@@ -32,9 +33,8 @@ def warn_of_copies(request: DeletionRequest) -> None:
     copies = request.data.copies
     if copies:
         click.echo(
-            f"warning: {len(copies)} other samples are exact copies of forgotten images "
-            f"({copies[0].id} of {copies[0].forgotten}, in {copies[0].part!r}, for one); "
-            f"forgetting one copy is not forgetting",
+            f"warning: {copies_counted(len(copies))} ({copies[0].id} of {copies[0].forgotten}, in "
+            f"{copies[0].part!r}, for one); forgetting one copy is not forgetting",
             err=True,
         )
 

@@ -18,6 +18,7 @@ from benchmark_adapters.deletion.model_card import card, said
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import facts_of, write_receipt
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
+from benchmark_adapters.deletion.wording import forgotten_named
 from benchmark_adapters.originals.checkpoints import (
     CheckpointConfig,
     whole_folder,
@@ -118,9 +119,7 @@ def eval_results(facts: Mapping[str, Any]) -> dict[str, str]:
         return {}  # a client older than these entries; the receipt has all of it
     from huggingface_hub.utils import yaml_dump  # type: ignore[attr-defined]  # lazily exported
 
-    what = (
-        ", ".join(facts["forget_set"]["class_names"]) or f"{facts['forget_set']['count']} samples"
-    )
+    after = f"after {record['method']} was to forget {forgotten_named(facts['forget_set'])}"
     entries = [
         EvalResultEntry(
             dataset_id=data["source"],
@@ -128,8 +127,7 @@ def eval_results(facts: Mapping[str, Any]) -> dict[str, str]:
             value=value,
             dataset_revision=data["commit"],
             date=record["created"],
-            notes=f"after {record['method']} was to forget {what}; a fraction; "
-            f"{facts['original_metrics'][name]:.4f} before",
+            notes=f"{after}; a fraction; {facts['original_metrics'][name]:.4f} before",
         )
         for name, value in record["metrics"].items()
     ]

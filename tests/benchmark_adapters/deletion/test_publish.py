@@ -19,6 +19,7 @@ from small_images import own_cache  # noqa: F401  # an autouse fixture
 from taught_digits import taught
 
 from benchmark_adapters.architectures import build_architecture
+from benchmark_adapters.deletion.judgement import outcome
 from benchmark_adapters.deletion.publish import publish
 from benchmark_adapters.deletion.receipt import read_receipt
 from benchmark_adapters.originals.layouts import IMAGENET_MEAN, IMAGENET_STD
@@ -197,7 +198,10 @@ def test_another_model_is_replaced_only_by_force_and_its_weights_go(hub, checkpo
     assert "holds another model (resnet20-12fca82f.th); propose this one with --create-pr" in said
     suli("publish", checkpoint, NET, "--force")
     assert "resnet20-12fca82f.th" not in net.files() and "model.safetensors" in net.files()
-    assert "still holds what was forgotten: resnet20-12fca82f.th" in net.history()[0].description
+    assert "may still hold what was forgotten: resnet20-12fca82f.th" in net.history()[0].description
+    told, receipt = net.history()[0].description, read_receipt(checkpoint)
+    assert told.startswith("42 samples to be forgotten with suli, from original. The outcome is ")
+    assert f"{outcome(receipt)}." in told
 
 
 # What may hold a model's weights, by its name or by its first bytes, and what may not.

@@ -170,7 +170,7 @@ def test_samples_that_were_forgotten_by_id_are_kept_out_and_measured(
     assert sets["ids_forgotten_before"] == len(apart.rows)
     assert sets["retain"] == 400 - 40 - len(apart.rows)
     assert "ids_forgotten_before_accuracy" in receipt["record"]["metrics"]
-    assert "10 samples by id, with `neg_grad`" in (out / "README.md").read_text()
+    assert "- 10 single samples, with `neg_grad`" in (out / "README.md").read_text()
 
 
 def test_ids_of_rows_that_moved_are_not_taken_for_the_same_samples(
@@ -194,7 +194,7 @@ def test_ids_that_can_not_be_told_are_warned_of(without_samples, digits, tmp_pat
     assert "warning: the ids of 10 of these samples can't be told" in done.stderr
     assert read_receipt(tmp_path / "out")["forgotten_before"][0]["ids"] is None
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "10 samples were forgotten earlier by ids that can't be told any more" in card
+    assert "The ids of 10 samples forgotten earlier can't be told any more" in card
 
 
 def test_ids_of_an_earlier_request_are_those_of_the_originals_receipt(

@@ -123,7 +123,7 @@ def test_listed_samples_are_forgotten_until_the_reference_accuracy(original, dig
     done = ask(original, digits, "--reference", "held", "--test", "test", "--json",
                "--set", "sweeps=10", "--output", tmp_path / "out", forget=forget)  # fmt: skip
     said = json.loads(done.stdout)
-    assert "forgetting 40 samples by id" in done.stderr
+    assert "forgetting 40 single samples, of " in done.stderr
     assert "reading forget, reference" in done.stderr
     receipt = said["receipt"]
     assert sorted(names) == receipt["forget_set"]["ids"] and said["published"] is None
@@ -144,9 +144,13 @@ def test_ids_of_a_column_and_exact_copies_left_behind(original, digits, tmp_path
     forget = ("--forget-ids", ids_file(tmp_path, "scan-0005"))
     done = ask(original, tmp_path / "d", "--id-column", "name", "--output", tmp_path / "out",
                "--allow-unchanged", forget=forget, method="original")  # fmt: skip
-    assert "warning: 1 other samples are exact copies" in done.stderr
+    assert "warning: 1 other sample is an exact copy of a forgotten image" in done.stderr
     assert "scan-0400 of scan-0005, in 'train'" in done.stderr
-    assert "1 other samples are exact copies" in (tmp_path / "out/README.md").read_text()
+    assert "forgetting 1 single sample, of" in done.stderr
+    card = (tmp_path / "out/README.md").read_text()
+    assert "1 other sample is an exact copy of a forgotten image (`scan-0400` of" in card
+    assert "was to forget 1 training sample of" in card
+    assert "1 single sample; `unlearning.json` lists their ids" in card
 
 
 def test_a_stored_split_gives_every_set_at_once(original, digits, tmp_path):
