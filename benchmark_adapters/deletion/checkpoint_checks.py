@@ -13,6 +13,7 @@ from benchmark_adapters.deletion.checkpoint_files import (
     EVAL_RESULTS,
     RECEIPT,
     SIGNATURE,
+    checkpoint_files,
     file_hashes,
 )
 from benchmark_adapters.deletion.judgement import accepted, outcome
@@ -76,7 +77,7 @@ def checked_checkpoint(folder: Path) -> dict[str, Any]:
             f"outcome with --at-most)"
         )
     checks = [*file_checks(folder, receipt), *result_check(folder, receipt)[1]]
-    foreign = file_hashes(folder).keys() - {*BY_THEMSELVES, *receipt["files"]}
+    foreign = {*checkpoint_files(folder)} - {*BY_THEMSELVES, *receipt["files"]}
     differing = {check.what for check in checks if check.state == "differs"} | foreign
     if differing:
         raise ValueError(

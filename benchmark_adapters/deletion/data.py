@@ -10,9 +10,9 @@ from benchmark_adapters.deletion.class_order import OrderedData, said_of_order
 from benchmark_adapters.deletion.copies import copies_in_splits
 from benchmark_adapters.deletion.earlier_sets import set_apart
 from benchmark_adapters.deletion.forgotten_before import NOTHING, ForgottenBefore
-from benchmark_adapters.deletion.needed_images import conversion, needed_images
+from benchmark_adapters.deletion.needed_images import NeededImages, conversion, needed_images
 from benchmark_adapters.deletion.options import DataOptions
-from benchmark_adapters.deletion.places import Place, SetName, find_places
+from benchmark_adapters.deletion.places import Place, Places, SetName, find_places
 from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.splits.copies import Duplicate
 from benchmark_adapters.splits.split import Split
@@ -106,28 +106,24 @@ def load_deletion_data(
     readers = needed_images(places, options.image_size, mean, accelerator)
     notes = [note for reader in readers.values() for note in reader.base.notes]
     notes += [line for reader in readers.values() for line in said_of_order(reader.base)]
-    notes += places.notes
     images, hashes = {}, {}
     for name, place in places.of.items():
         reader = readers[id(place.base)]
         images[name] = reader.image_set(place.rows, mean, std, _KINDS.get(name, "reference"))
         hashes[name], converted = reader.hash_of(place.rows)
-        notes += [f"{converted} of the {len(place.rows)} {name} images {conversion(mean)}"] * bool(
-            converted
-        )
-    forget = places.of["forget"]
-    if places.split is not None:
-        copies: tuple[Duplicate, ...] | None = places.split.duplicates
-    else:
-        copies, passed_over = copies_in_splits(forget, readers)
-        notes += passed_over
+        if converted:
+            notes.append(f"{converted} of the {len(place.rows)} {name} images {conversion(mean)}")
+    copies, passed_over = _copies(places, readers)
+    said = tuple(dict.fromkeys([*notes, *places.notes, *passed_over]))
     return DeletionData(
-        places.of,
-        images,
-        hashes,
-        places.forget_classes,
-        copies,
-        places.split,
-        tuple(dict.fromkeys(notes)),
-        before,
+        places.of, images, hashes, places.forget_classes, copies, places.split, said, before
     )
+
+
+def _copies(
+    places: Places, readers: Mapping[int, NeededImages]
+) -> tuple[tuple[Duplicate, ...] | None, list[str]]:
+    """Copies of forgotten images, of which a stored split tells itself, and lines on them."""
+    if places.split is not None:
+        return places.split.duplicates, []
+    return copies_in_splits(places.of["forget"], readers)

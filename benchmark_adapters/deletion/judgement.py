@@ -1,11 +1,11 @@
 """How far a deletion request came: forgotten, or how much of the forget set is still recognised.
 
 Class-wise, what was forgotten is recognised no more: forget accuracy is at most `at_most`, on
-unseen images of the class, too, where a test set has some. By ids,
-the samples are to be what unseen ones are: forget accuracy is at most `at_most` above the
-original's accuracy on data never trained on, the reference set (where the methods stop) or, without
-one, the test set. A class that was forgotten earlier and is recognised again is no success either.
-By ids, neither are earlier samples that come back, recognised so much more than unseen ones.
+unseen images of the class, too, where a test set has some. By ids, the samples are to be what
+unseen ones are: forget accuracy is at most `at_most` above the original's accuracy on data never
+trained on, the reference set (where the methods stop) or, without one, the test set. A class that
+was forgotten earlier and is recognised again is no success either. By ids, neither are earlier
+samples that come back, recognised so much more than unseen ones.
 """
 
 from __future__ import annotations

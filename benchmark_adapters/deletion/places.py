@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -139,14 +140,14 @@ def _of_images(
     options: DataOptions, names: Sequence[str] | None, accelerator: Accelerator | None
 ) -> Places:
     """The sets over a plain dataset, whose splits are loaded as they are named."""
-    columns = {key: getattr(options, key) for key in ("image_column", "label_column", "id_column")}
-    loaded = load_base(
-        options.dataset,
-        config=options.config,
-        split=options.train_split,
+    load = partial(
+        load_base,
+        image_column=options.image_column,
+        label_column=options.label_column,
+        id_column=options.id_column,
         accelerator=accelerator,
-        **columns,
     )
+    loaded = load(options.dataset, config=options.config, split=options.train_split)
     train = ordered(loaded, names)
     classes = tuple(sorted({train.label_of(name) for name in options.forget_classes}))
     forgotten, notes = _forgotten(train, classes, options)
@@ -158,16 +159,19 @@ def _of_images(
             places[name] = Place(train, torch.where(~forgotten)[0])
         elif split is not None:
             # The commit that the first look resolved, not a branch, which may have moved since.
-            loaded = load_base(
-                train.pinned, config=train.config, split=split, accelerator=accelerator, **columns
-            )
-            base = ordered(loaded, names)
-            outside = ~torch.isin(base.labels, torch.tensor(classes or (-1,)))
-            kept = outside if name == "retain" else torch.ones(len(base), dtype=torch.bool)
-            places[name] = Place(base, torch.where(kept)[0])
+            loaded = load(train.pinned, config=train.config, split=split)
+            places[name] = _of_another(ordered(loaded, names), name, classes)
         if name in places and not len(places[name].rows):
             raise ValueError(f"--{name} {split}: no sample is in it that is not forgotten")
     return Places(places, classes, notes=notes)
+
+
+def _of_another(base: BaseData, name: SetName, classes: tuple[int, ...]) -> Place:
+    """A set that is another split: all of it, to retain all but the forgotten classes."""
+    kept = torch.ones(len(base), dtype=torch.bool)
+    if name == "retain":
+        kept = ~torch.isin(base.labels, torch.tensor(classes or (-1,)))
+    return Place(base, torch.where(kept)[0])
 
 
 def _forgotten(

@@ -38,6 +38,7 @@ from benchmark_adapters.deletion.checkpoint_files import (
     file_hashes,
 )
 from benchmark_adapters.deletion.contradictions import contradictions
+from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.deletion.judgement import judgement_of
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import source_and_split
@@ -183,14 +184,7 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
         "folder": folder,
         "config": base.config,
         "class_order": data.class_order,
-        "options": {
-            **options.as_dict(),
-            "dataset": _place(options, base, split),
-            # By name, which outlives a place among the names.
-            "forget_classes": data.class_names if split is None else [],
-            # They are in the forget set, once.
-            "forget_ids": [],
-        },
+        "options": _options(data, options),
         "sets": {
             name: {
                 "split": place.base.split,
@@ -200,6 +194,18 @@ def _dataset(request: DeletionRequest, options: DataOptions) -> dict[str, Any]:
             for name, place in data.places.items()
         },
         "stored_split": None if split is None else {"name": split.name, "sha256": split.sha256},
+    }
+
+
+def _options(data: DeletionData, options: DataOptions) -> dict[str, Any]:
+    """What finds the data again, with `options_of`."""
+    return {
+        **options.as_dict(),
+        "dataset": _place(options, data.base, data.split),
+        # By name, which outlives a place among the names.
+        "forget_classes": data.class_names if data.split is None else [],
+        # They are in the forget set, once.
+        "forget_ids": [],
     }
 
 

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from benchmark_adapters.deletion.check import Check, differences, hashes, same_text, unknown
 from benchmark_adapters.deletion.data import DeletionData, load_deletion_data
 from benchmark_adapters.deletion.forgotten_before import ForgottenBefore, forgotten_before
+from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import options_of, parts_of
 from benchmark_adapters.deletion.request import DeletionRequest, make_request
 from benchmark_adapters.deletion.unlearned_checkpoint import handed_on, unlearned_config
@@ -101,9 +102,21 @@ def data_checks(
         return None, [unknown("forget set", f"it is a folder {name!r}; say where with --dataset")]
     if model is None:
         return None, [unknown("forget set", "neither original nor checkpoint could be loaded")]
+    data = _data(options_of(receipt, dataset), model, before, accelerator)
+    if isinstance(data, Check):
+        return None, [data]
+    checks = list(_sets(told["sets"], data))
+    whole = all(check.state == "matches" for check in checks)
+    return data if whole else None, checks
+
+
+def _data(
+    options: DataOptions, model: LoadedOriginal, before: ForgottenBefore, accelerator: Accelerator
+) -> DeletionData | Check:
+    """The data that there are now, or why there are none."""
     try:
-        data = load_deletion_data(
-            options_of(receipt, dataset),
+        return load_deletion_data(
+            options,
             mean=model.config.mean,
             std=model.config.std,
             classes=model.config.classes,
@@ -111,14 +124,11 @@ def data_checks(
             accelerator=accelerator,
         )
     except Gone as error:
-        return None, [unknown("forget set", f"these data are gone: {error}")]
+        return unknown("forget set", f"these data are gone: {error}")
     except (SplitMismatch, OtherContent) as error:
-        return None, [Check("forget set", "differs", str(error))]
+        return Check("forget set", "differs", str(error))
     except (OSError, TypeError, ValueError) as error:
-        return None, [unknown("forget set", str(error))]
-    checks = list(_sets(told["sets"], data))
-    whole = all(check.state == "matches" for check in checks)
-    return data if whole else None, checks
+        return unknown("forget set", str(error))
 
 
 def _sets(told: Mapping[str, Any], data: DeletionData) -> Iterator[Check]:

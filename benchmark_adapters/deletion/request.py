@@ -109,31 +109,33 @@ class DeletionRequest:
         than by chance, and if the method left every weight and buffer as it was, unless it is a
         control or `allow_unchanged`.
         """
-        original, data = self.original, self.data
-        request = ForgetRequest(
-            forget=data.forget,
-            retain=data.retain,
-            reference=data.reference,
-            fresh_model=original.fresh_model,
-            forget_classes=data.forget_classes,
-            forgotten_before=data.before.classes,
-        )
-        original_hash = state_hash(original.model)
+        original_hash = state_hash(self.original.model)
         known = self._known_before(accelerator)
-        before = metrics_of(known, data, seed=self.seed)
+        before = metrics_of(known, self.data, seed=self.seed)
         unlearned = run(
             self.unlearner,
-            original.model,
-            request,
+            self.original.model,
+            self._for_the_method(),
             accelerator=accelerator,
             seed=self.seed,
             progress=progress,
         )
-        if state_hash(unlearned.model) == original_hash and not allow_unchanged:
-            self._refuse_unchanged(unlearned)
-        answers = answers_of(unlearned.model, data, accelerator)
+        answers = answers_of(unlearned.model, self.data, accelerator)
         record = self._record(unlearned, answers, original_hash, accelerator)
-        return Fulfilled(unlearned, before, record, kept_classes(known, answers, data))
+        if record["unlearned_hash"] == original_hash and not allow_unchanged:
+            self._refuse_unchanged(unlearned)
+        return Fulfilled(unlearned, before, record, kept_classes(known, answers, self.data))
+
+    def _for_the_method(self) -> ForgetRequest:
+        """What a method may be given."""
+        return ForgetRequest(
+            forget=self.data.forget,
+            retain=self.data.retain,
+            reference=self.data.reference,
+            fresh_model=self.original.fresh_model,
+            forget_classes=self.data.forget_classes,
+            forgotten_before=self.data.before.classes,
+        )
 
     def _record(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,15 +15,18 @@ from benchmark_adapters.deletion.progress import round_progress
 from benchmark_adapters.deletion.publish_command import create_pr, private, sign, sign_identity
 from benchmark_adapters.deletion.unlearn_options import check_options, given_of, request_of
 from benchmark_adapters.deletion.unlearn_report import (
+    announce,
     end,
     pushed_of,
     report,
-    say_notes,
-    warn_of_copies,
     warn_of_harm,
 )
 from suli_plugin.cli import as_json
 from suli_plugin.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from benchmark_adapters.deletion.options import DataOptions
+    from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
 
 
 @hookimpl
@@ -135,11 +139,7 @@ def unlearn(**options: Any) -> None:
         accelerator = command_accelerator(options["mixed_precision"])
         request, data = request_of(options, accelerator)
     if accelerator.is_main_process:
-        click.echo(request.announcement, err=True)
-        say_notes(request)
-        if request.data.before.requests:
-            click.echo(request.data.before.announcement, err=True)
-        warn_of_copies(request)
+        announce(request)
     with one_line_errors(failed=True):
         with round_progress(shown=accelerator.is_main_process) as progress:
             outcome = request.fulfil(
@@ -147,19 +147,29 @@ def unlearn(**options: Any) -> None:
             )
         if not accelerator.is_main_process:
             return
-        from benchmark_adapters.deletion.unlearned_checkpoint import write_unlearned
-
-        facts = write_unlearned(
-            options["output"],
-            request,
-            outcome,
-            data,
-            given=given_of(options),
-            place=options["repository"],
-            sign=signed,
-            force=options["force"],
-        )
+        facts = _written(options, request, outcome, data, signed)
     warn_of_harm(facts)
     pushed = pushed_of(options, facts)
     report(facts, options, pushed)
     end(facts, options)
+
+
+def _written(
+    options: dict[str, Any],
+    request: DeletionRequest,
+    outcome: Fulfilled,
+    data: DataOptions,
+    sign: Callable[[Path], None],
+) -> dict[str, Any]:
+    from benchmark_adapters.deletion.unlearned_checkpoint import write_unlearned
+
+    return write_unlearned(
+        options["output"],
+        request,
+        outcome,
+        data,
+        given=given_of(options),
+        place=options["repository"],
+        sign=sign,
+        force=options["force"],
+    )

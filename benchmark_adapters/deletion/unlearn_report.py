@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 FALL = 0.1
 
 
-def say_notes(request: DeletionRequest) -> None:
-    """Say how original and data were read, where that is not what everyone would expect."""
+def announce(request: DeletionRequest) -> None:
+    """Say what will be done, and how original and data were read where that is no matter of course.
+
+    What was forgotten earlier is said, too, and that a forgotten photo is there again.
+    """
+    click.echo(request.announcement, err=True)
     for note in (*request.original.notes, *request.data.notes):
         click.echo(f"note: {note}", err=True)
+    if request.data.before.requests:
+        click.echo(request.data.before.announcement, err=True)
+    _warn_of_copies(request)
 
 
-def warn_of_copies(request: DeletionRequest) -> None:
+def _warn_of_copies(request: DeletionRequest) -> None:
     """Say that a forgotten photo is there again under another name."""
     copies = request.data.copies
     if copies:
@@ -105,12 +112,22 @@ def report(facts: dict[str, Any], options: dict[str, Any], pushed: Published | N
             )
         )
         return
+    _print_metrics(facts)
+    seconds = facts["record"]["seconds"]
+    click.echo(
+        f"stopped because: {facts['record']['stop_reason']}; {seconds['total']:.1f} s, "
+        f"{seconds['update']:.1f} s of it in updates"
+    )
+    click.echo(f"written to {options['output']}, with its receipt (suli receipt verify)")
+    if pushed is not None:
+        print_published(pushed)
+
+
+def _print_metrics(facts: dict[str, Any]) -> None:
     from benchmark_adapters.deletion.measures import worst_kept
 
-    record, before, worst = facts["record"], facts["original_metrics"], worst_kept(facts)
-    lines = [
-        (name.replace("_", " "), before[name], value) for name, value in record["metrics"].items()
-    ]
+    before, after, worst = facts["original_metrics"], facts["record"]["metrics"], worst_kept(facts)
+    lines = [(name.replace("_", " "), before[name], value) for name, value in after.items()]
     if worst is not None:
         told = f"worst kept class ({worst.set}): {worst.name}"
         lines.append((told, worst.original, worst.unlearned))
@@ -118,11 +135,3 @@ def report(facts: dict[str, Any], options: dict[str, Any], pushed: Published | N
     click.echo(f"{'':{width}} {'original':>9} {'unlearned':>9}")
     for name, was, value in lines:
         click.echo(f"{name:{width}} {was:9.4f} {value:9.4f}")
-    seconds = record["seconds"]
-    click.echo(
-        f"stopped because: {record['stop_reason']}; {seconds['total']:.1f} s, "
-        f"{seconds['update']:.1f} s of it in updates"
-    )
-    click.echo(f"written to {options['output']}, with its receipt (suli receipt verify)")
-    if pushed is not None:
-        print_published(pushed)

@@ -5,10 +5,10 @@ too.
 import hashlib
 import json
 
+from benchmark_adapters.deletion.case import case_of
 from benchmark_adapters.deletion.checkpoint_files import CARD, file_hashes
 from benchmark_adapters.deletion.model_card import parted, said, use
 from benchmark_adapters.deletion.receipt import read_receipt, write_receipt
-from benchmark_adapters.deletion.request import case_of
 from benchmark_adapters.deletion.unlearned_checkpoint import eval_results, unlearning_block
 from benchmark_adapters.originals.checkpoints import CONFIG, WEIGHTS
 from benchmark_adapters.originals.load import load_original

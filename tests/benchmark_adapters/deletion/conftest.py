@@ -1,5 +1,7 @@
 """What the tests of deletion requests share."""
 
+import shutil
+
 import pytest
 from made_once import made_once
 
@@ -14,3 +16,9 @@ def unlearned(tmp_path_factory, original, digits):
              "--method", "suli", "--test", "test", "--output", out)  # fmt: skip
 
     return made_once(tmp_path_factory, "unlearned", make)
+
+
+@pytest.fixture
+def checkpoint(unlearned, tmp_path):
+    """A copy of it, to be altered."""
+    return shutil.copytree(unlearned, tmp_path / "checkpoint")

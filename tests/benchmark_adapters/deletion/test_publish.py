@@ -1,7 +1,6 @@
 """`suli unlearn --push` and `suli publish` against the loopback Hub, and a Hub that fails."""
 
 import json
-import shutil
 from functools import partial
 
 import pytest
@@ -26,11 +25,6 @@ from benchmark_adapters.originals.layouts import IMAGENET_MEAN, IMAGENET_STD
 from benchmark_adapters.originals.load import load_original
 
 NET = "ada/net"
-
-
-@pytest.fixture
-def checkpoint(unlearned, tmp_path):
-    return shutil.copytree(unlearned, tmp_path / "checkpoint")
 
 
 @pytest.fixture(autouse=True)

@@ -21,11 +21,6 @@ from benchmark_adapters.originals.checkpoints import (
 )
 
 
-@pytest.fixture
-def checkpoint(unlearned, tmp_path):
-    return shutil.copytree(unlearned, tmp_path / "checkpoint")
-
-
 def verify(folder, *more, code=0):
     """The checks by what they are of; what is not checked is no failure here."""
     done = suli("receipt", "verify", folder, *more, "--allow-unchecked", "--json", code=code)

@@ -1,7 +1,5 @@
 """`suli receipt verify --level rerun` on the record's own processor, and elsewhere."""
 
-import shutil
-
 import pytest
 from digits_as_images import UNLEARN, suli
 from forged_receipt import forged, other_weights
@@ -9,11 +7,6 @@ from small_images import own_cache  # noqa: F401  # an autouse fixture
 
 from benchmark_adapters.deletion.receipt_check import verify_receipt
 from benchmark_adapters.originals.load import load_original
-
-
-@pytest.fixture
-def checkpoint(unlearned, tmp_path):
-    return shutil.copytree(unlearned, tmp_path / "checkpoint")
 
 
 @pytest.fixture

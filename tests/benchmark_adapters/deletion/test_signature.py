@@ -1,7 +1,6 @@
 """Signed checkpoints: signed with a key, verified with the public one without any network."""
 
 import json
-import shutil
 
 import pytest
 from digits_as_images import UNLEARN, suli
@@ -23,11 +22,6 @@ NET = "ada/net"
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     return key_pair(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def checkpoint(unlearned, tmp_path):
-    return shutil.copytree(unlearned, tmp_path / "checkpoint")
 
 
 def signature(folder, public_key):
