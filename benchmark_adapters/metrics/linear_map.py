@@ -9,8 +9,8 @@ from benchmark_adapters.metrics.centred import paired_features, standardisation
 from benchmark_adapters.metrics.probabilities import Array
 
 Rows = NDArray[np.float64]
-PENALTY = 1e-3
-FOLDS = 2
+PENALTY = 0.1
+FOLDS = 5
 
 
 def explained_variance(
@@ -18,15 +18,18 @@ def explained_variance(
 ) -> float:
     """Share of the variance of a model's features that the original's explain linearly, in [0, 1].
 
-    original: (N, D1), own: (N, D2), of the same images, best ones that neither was trained on,
-    and several times as many as features. A ridge regression on standardised features is fitted
-    on all folds but one and predicts that one; `penalty` is in mean eigenvalues of the features'
-    covariance. Every feature of `own` that is not constant counts alike, so that one scaled up
-    can't hide the others; where all are constant it is 0.
-    Near 1: the same network with another head, a projection, rescaled or pruned channels, other
-    BatchNorm statistics or a little noise. A network trained on its own is far below; how far,
-    only Retrains can say. The test is this project's own. The regression: Hoerl and Kennard,
-    Ridge Regression, Technometrics 1970. Raises ValueError for unequal or fewer rows than folds.
+    original: (N, D1), own: (N, D2), of the same images, best of those of the forgotten classes
+    that neither was trained on: what tells them apart from other classes any two networks share,
+    what tells them from each other is a network's own. A ridge regression on standardised
+    features is fitted on all folds but one and predicts that one; `penalty` is in mean
+    eigenvalues of the features' covariance. Every feature of `own` that is not constant counts
+    alike, so that one scaled up can't hide the others; where all are constant it is 0.
+    Near the original's own value: the same network with another head, a projection, rescaled or
+    pruned channels, other BatchNorm statistics or a little noise. One trained from scratch is far
+    below; how far, only Retrains can say. What was trained on from the original stays nearer to it
+    than they are, too: this tells whose features they are. The test is this project's own. The
+    regression: Hoerl and Kennard, Ridge Regression, Technometrics 1970. Raises ValueError for
+    unequal numbers of rows or fewer than folds.
     """
     given, wanted = paired_features(original, own)
     if not 2 <= folds <= len(given):

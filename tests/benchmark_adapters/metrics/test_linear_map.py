@@ -20,6 +20,8 @@ DRAW = np.random.default_rng(0)
 GIVEN = DRAW.normal(2, 3, (90, 6)) * np.array([1, 1, 1, 20, 0.1, 1])
 MIXED = np.maximum(GIVEN @ DRAW.normal(size=(6, 8)), 0) + DRAW.normal(size=(90, 8))
 ASKED = request("class-wise")
+TEST = digits_parts().test
+TEST_FORGET = TEST.subset(torch.where(TEST.labels == 3)[0])
 
 
 @pytest.mark.parametrize("folds", [2, 5])
@@ -58,7 +60,8 @@ def test_scale_shift_order_and_constant_features_change_nothing(change):
 
 def test_noise_explains_nothing_a_linear_image_is_explained_whole_and_collapse_is_none():
     assert explained_variance(DRAW.normal(size=(90, 6)), MIXED) == 0
-    assert explained_variance(GIVEN, GIVEN @ DRAW.normal(size=(6, 4)) + 1) > 0.999
+    image = GIVEN @ DRAW.normal(size=(6, 4)) + 1
+    assert explained_variance(GIVEN, image, penalty=1e-6) > 0.999
     assert explained_variance(GIVEN, np.full((90, 4), 3.0)) == 0
     assert explained_variance(np.zeros((90, 4)), MIXED) == 0
     one_channel_of_noise = np.hstack([GIVEN, 1e4 * DRAW.normal(size=(90, 1))])
@@ -66,7 +69,8 @@ def test_noise_explains_nothing_a_linear_image_is_explained_whole_and_collapse_i
 
 
 def features(model):
-    return evaluate(model, digits_parts().test, Accelerator(), features=True).features
+    """Of test images of the forgotten class."""
+    return evaluate(model, TEST_FORGET, Accelerator(), features=True).features
 
 
 def changed(kind):
@@ -92,10 +96,11 @@ def test_a_network_under_another_head_or_noise_is_told_from_one_trained_anew():
     original = features(trained_convnet())
     seeds = [run(Retrain(), trained_convnet(), ASKED, seed=seed).model for seed in (1, 2)]
     apart = [explained_variance(original, features(model)) for model in seeds]
+    same = explained_variance(original, original)
     for kind in ("head", "rescaled", "pruned", "noise", "drift"):
         found = explained_variance(original, features(changed(kind)))
-        assert found > max(apart) + 0.02, (kind, found, apart)
-    assert max(apart) < 0.95 and abs(apart[0] - apart[1]) < 0.03
+        assert found > same - 0.05, (kind, found, same)
+    assert max(apart) < same - 0.2 and abs(apart[0] - apart[1]) < 0.03
 
 
 def test_the_seed_draws_the_folds_and_the_arrays_stay_as_they_are():
