@@ -41,7 +41,7 @@ def check_options(options: dict[str, Any]) -> None:
 
 
 def _check_output(output: Path, model: str, *, force: bool) -> None:
-    from benchmark_adapters.originals.checkpoints import check_target, check_writable
+    from benchmark_adapters.originals.whole_folder import check_target, check_writable
 
     check_target(output, force=force)
     original = Path(model).expanduser()
@@ -89,8 +89,8 @@ def _original(
     """The original, of which an outcome has room on the disk, and what it forgot earlier."""
     from benchmark_adapters.command_line.main_process import main_first
     from benchmark_adapters.deletion.forgotten_before import forgotten_before
-    from benchmark_adapters.originals.checkpoints import check_room
     from benchmark_adapters.originals.load import load_original
+    from benchmark_adapters.originals.whole_folder import check_room
 
     given = given_of(options)
     with one_line_errors(failed=True):

@@ -19,13 +19,10 @@ from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import facts_of, write_receipt
 from benchmark_adapters.deletion.request import DeletionRequest, Fulfilled
 from benchmark_adapters.deletion.wording import forgotten_named
-from benchmark_adapters.originals.checkpoints import (
-    CheckpointConfig,
-    whole_folder,
-    write_checkpoint,
-)
+from benchmark_adapters.originals.checkpoints import CheckpointConfig, write_checkpoint
 from benchmark_adapters.originals.layouts import PROCESSOR
 from benchmark_adapters.originals.load import LoadedOriginal
+from benchmark_adapters.originals.whole_folder import whole_folder
 
 
 def write_unlearned(
