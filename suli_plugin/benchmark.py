@@ -89,6 +89,13 @@ class Benchmark(ABC):
         """
         return ()
 
+    def original_recipe(self) -> Mapping[str, Any] | None:
+        """The hyper-parameters of Retrain that made the original; None where they are not known.
+
+        A Retrain of another recipe is no yardstick: less training looks like forgetting.
+        """
+        return None
+
     @abstractmethod
     def fingerprint(self, scenario: str, seed: int) -> str:
         """A hash of everything that makes the case: data, recipe, split; known without training."""

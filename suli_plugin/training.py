@@ -47,6 +47,15 @@ class Trainer:
         rank = self.accelerator.process_index
         self.augmentation = torch.Generator().manual_seed(self.seed + 1_000_003 * (rank + 1))
 
+    def reseed(self, seed: int) -> None:
+        """Go on as a run of another seed would: initialisation, order and augmentation.
+
+        The runner restores the global state after the run.
+        """
+        self.generator.manual_seed(seed)
+        self.augmentation.manual_seed(seed + 1_000_003 * (self.accelerator.process_index + 1))
+        torch.manual_seed(seed)
+
     @property
     def device(self) -> torch.device:
         """Where models and batches are."""

@@ -14,6 +14,7 @@ from suli_plugin.hookspecs import hookimpl
 UNLEARNERS = (
     "benchmark_adapters.baselines.original:Original",
     "benchmark_adapters.baselines.retrain:Retrain",
+    "benchmark_adapters.baselines.retrain_held_out:RetrainHeldOut",
     "benchmark_adapters.baselines.finetune:FineTune",
     "benchmark_adapters.baselines.neg_grad:NegGrad",
     "benchmark_adapters.baselines.random_label:RandomLabel",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
+from typing_extensions import Self
 
 from suli_plugin.batch_norm import BatchNorm
-from suli_plugin.hyperparameters import bounds
+from suli_plugin.hyperparameters import added_later, bounds
 from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
+
+FIRST = 1
+# Far from the seeds of runs and of originals, so that no repeat equals another training.
+REPEAT_SEED = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +27,9 @@ class Retrain(Unlearner):
     """SGD with Nesterov momentum and a one-cycle learning rate, from a new initialisation.
 
     The defaults are a 30-epoch recipe for 32x32 images; a benchmark sets the recipe of its
-    original. lr: the peak of the cycle, reached after `warm_up` of all steps.
+    original. lr: the peak of the cycle, reached after `warm_up` of all steps. repeat: which of
+    several trainings by one recipe this is: the first has the run's seed, every other a seed of
+    its own that is the same in all runs. The presets `@2`, `@3`, ... are repeats.
     """
 
     name: ClassVar[str] = "retrain"
@@ -42,9 +49,25 @@ class Retrain(Unlearner):
     weight_decay: float = field(default=5e-4, metadata=bounds(at_least=0))
     warm_up: float = field(default=0.2, metadata=bounds(above=0, below=1))
     batch_norm: BatchNorm = "update"
+    repeat: int = field(default=FIRST, metadata=bounds(at_least=0) | added_later())
+
+    @classmethod
+    def preset(cls, name: str, scope: Scope) -> Self:
+        """The repeat of that number; too many to be listed among the presets."""
+        if name.isascii() and name.isdigit() and int(name) > FIRST:
+            return cls(repeat=int(name))
+        return super().preset(name, scope)
+
+    def recipe(self) -> dict[str, Any]:
+        """The hyper-parameters without the number of the repeat."""
+        values = self.hyperparameters()
+        del values["repeat"]
+        return values
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
+        if self.repeat != FIRST:
+            session.reseed(REPEAT_SEED + self.repeat)
         fresh = session.fresh_model()
         steps = self.epochs * -(-len(session.retain) // self.batch_size)
         session.train(

@@ -60,7 +60,7 @@ class Digits(Benchmark):
     )
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # The original's own recipe.
-        "retrain": RECIPE.hyperparameters(),
+        "retrain": RECIPE.recipe(),
         # An epoch over so small a forget set is one update: the stop rule ends these, not the
         # number of epochs. Learning rates are the methods' defaults.
         "neg_grad": {"epochs": 50},
@@ -68,12 +68,16 @@ class Digits(Benchmark):
         "su": {"epochs": 50},
     }
 
+    def original_recipe(self) -> Mapping[str, Any]:
+        """See `Benchmark.original_recipe`."""
+        return RECIPE.recipe()
+
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""
         parts = digits_parts()
         made_of = [
             *(images.content_hash() for images in (parts.train, parts.reference, parts.test)),
-            RECIPE.hyperparameters(),
+            RECIPE.recipe(),
             str(digits_convnet()),
             scenario,
             seed,
@@ -94,7 +98,7 @@ class Digits(Benchmark):
             forget_classes=forget_classes(scenario),
             original_source={
                 "kind": "trained",
-                "recipe": RECIPE.hyperparameters(),
+                "recipe": RECIPE.recipe(),
                 "seed": ORIGINAL_SEED + seed,
             },
         )

@@ -98,6 +98,10 @@ class RealImages(Benchmark):
         """How many classes `data` has, which reads it."""
         return len(_loaded(self).class_names)
 
+    def original_recipe(self) -> Mapping[str, Any] | None:
+        """See `Benchmark.original_recipe`: known where the original is trained here."""
+        return self.recipe.recipe() if self.original is None else None
+
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""
         made_of = [_loaded(self).key, scenario, seed, self.retain_scored, self.reference_fraction]
@@ -160,7 +164,7 @@ class _Loaded:
         if self.published is not None:
             made_of.append(state_hash(self.published.model))
         else:
-            made_of += [json.dumps(self.benchmark.recipe.hyperparameters()), str(self.untrained)]
+            made_of += [json.dumps(self.benchmark.recipe.recipe()), str(self.untrained)]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     @cached_property
@@ -201,7 +205,7 @@ class _Loaded:
             }
         return {
             "kind": "trained",
-            "recipe": self.benchmark.recipe.hyperparameters(),
+            "recipe": self.benchmark.recipe.recipe(),
             "reference": "from the training set, held out before the original was trained",
         }
 

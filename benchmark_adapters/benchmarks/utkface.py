@@ -42,7 +42,7 @@ class UTKFaceAllCNN(DividedImages):
     default_scenarios: ClassVar[Sequence[str]] = ("class-1", "instance-64")
     all_scenarios: ClassVar[Sequence[str]] = ("class-0", "class-1", "class-2", *INSTANCES)
     recipe: ClassVar[Retrain] = RECIPE
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"retrain": RECIPE.hyperparameters()}
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"retrain": RECIPE.recipe()}
     mean: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
     std: ClassVar[tuple[float, ...]] = (0.5, 0.5, 0.5)
     layout: ClassVar[str] = (

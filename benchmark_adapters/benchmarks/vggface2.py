@@ -42,7 +42,7 @@ class VGGFace2ResNet50(DividedImages):
         *INSTANCES,
     )
     recipe: ClassVar[Retrain] = RECIPE
-    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"retrain": RECIPE.hyperparameters()}
+    settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {"retrain": RECIPE.recipe()}
     mean: ClassVar[tuple[float, ...]] = (0.485, 0.456, 0.406)
     std: ClassVar[tuple[float, ...]] = (0.229, 0.224, 0.225)
     layout: ClassVar[str] = (

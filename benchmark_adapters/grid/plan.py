@@ -10,9 +10,11 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from benchmark_adapters.grid.retrains import RETRAIN, audit_labels, settings_of
 from benchmark_adapters.records.run_record import cell_key
 from suli_plugin.benchmark import Benchmark, scope_of
 from suli_plugin.registry import Registry
+from suli_plugin.request import Scope
 from suli_plugin.unlearner import Unlearner
 
 
@@ -52,11 +54,14 @@ def plan(
     scenarios: Sequence[str] = (),
     methods: Sequence[str] = (),
     seeds: Sequence[int] = (0, 1, 2),
+    retrains: int = 0,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     accelerator: Accelerator,
 ) -> list[Cell]:
     """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
 
+    retrains: so many are trained for an audit of each case in which `retrain` runs, if they have
+    the original's recipe, and what else an audit needs runs beside them; 0 for none.
     changes: hyper-parameters by label, over the benchmark's settings. A glob leaves out methods
     that do not support a scenario's scope; naming one that does not raises ValueError, as does
     any unknown name.
@@ -70,18 +75,27 @@ def plan(
     cells = []
     for scenario in chosen:
         scope = scope_of(scenario)
-        for label in labels:
+        for label in _with_audit(labels, benchmark, registry, scope, retrains):
             if scope not in registry.unlearner(label, scope).needs:
                 if label in methods and len(chosen) == 1:
                     raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
                 continue
-            settings = {**benchmark.settings.get(label, {}), **changes.get(label, {})}
+            settings = {**settings_of(benchmark, label), **changes.get(label, {})}
             unlearner = registry.unlearner(label, scope, settings)
             cells += [
                 _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)
                 for seed in seeds
             ]
     return cells
+
+
+def _with_audit(
+    labels: Sequence[str], benchmark: Benchmark, registry: Registry, scope: Scope, retrains: int
+) -> list[str]:
+    """The labels, and behind them what an audit needs; it is asked for by `retrain` alone."""
+    if not retrains or RETRAIN not in labels:
+        return list(labels)
+    return list(dict.fromkeys([*labels, *audit_labels(benchmark, registry, scope, retrains)]))
 
 
 def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
@@ -110,8 +124,9 @@ def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -
     for pattern in patterns or benchmark.methods:
         matching = [label for label in known if fnmatchcase(label, pattern)]
         if not matching:
-            # For its message, which names the known ones.
+            # For its message, which names the known ones; presets may be more than are listed.
             registry.unlearner(pattern, "class-wise")
+            matching = [pattern]
         found.update(dict.fromkeys(matching))
     return list(found)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from torch import nn
 
+from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.audit.observation_file import packed_observation
+from benchmark_adapters.grid.case_audits import audit_of
 from benchmark_adapters.grid.plan import Cell
-from benchmark_adapters.grid.scored_case import (
-    RETRAIN,
-    ScoredCase,
-    StoredRetrained,
-    find_retrained,
-)
-from benchmark_adapters.records.evidence import evidence_path, write_evidence
+from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
+from benchmark_adapters.grid.scored_case import ScoredCase, StoredRetrained, find_retrained
+from benchmark_adapters.records.evidence import evidence_path, load_unlearned, write_evidence
 from benchmark_adapters.records.record import read_record, write_record
-from benchmark_adapters.records.run_record import run_record
+from benchmark_adapters.records.run_record import Measured, run_record
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.failure import DoesNotApply
 from suli_plugin.registry import Registry
@@ -29,7 +30,8 @@ from suli_plugin.runner import run
 class Outcome:
     """Records in the grid's order, paths beside them, and the cells that failed, with reasons.
 
-    left_out: cells whose method does not apply to the data, with reasons.
+    left_out: cells whose method does not apply to the data, with reasons. audits: of each case
+    that has Retrains to judge by, by scenario and seed.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -37,6 +39,7 @@ class Outcome:
     reused: int = 0
     failed: list[tuple[Cell, str]] = field(default_factory=list)
     left_out: list[tuple[Cell, str]] = field(default_factory=list)
+    audits: dict[tuple[str, int], CaseAudit] = field(default_factory=dict)
 
 
 def run_grid(
@@ -79,6 +82,9 @@ def run_grid(
                 outcome.failed.append((cell, f"{type(error).__name__}: {error}"))
             else:
                 outcome.reused += reused
+        audit = made.audit({cell: done[cell] for cell in group if cell in done})
+        if audit is not None:
+            outcome.audits[group[0].scenario, group[0].seed] = audit
     outcome.records = [done[cell] for cell in cells if cell in done]
     outcome.paths = [cell.path(folder) for cell in cells if cell in done]
     return outcome
@@ -119,8 +125,13 @@ class _Made:
         logits = evidence_path(cell.path(self.folder), there, "logits") if there else None
         if there and logits:
             return scored.compare_again(there, logits), True
-        path = cell.path(self.folder) if self.evidence else None
-        return _run_cell(cell, scored, self.registry, path), False
+        return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
+
+    def audit(self, cells: Mapping[Cell, Mapping[str, Any]]) -> CaseAudit | None:
+        """What the models of a case come to, None without Retrains that are a yardstick."""
+        if self.run_cell is not None:
+            return None
+        return audit_of(cells, self.folder, lambda: self._scored(next(iter(cells))))
 
     def _scored(self, cell: Cell) -> ScoredCase:
         if self.scored is None:
@@ -154,17 +165,19 @@ def _rightly_compared(
 
 
 def _run_cell(
-    cell: Cell, scored: ScoredCase, registry: Registry, path: Path | None
+    cell: Cell, scored: ScoredCase, registry: Registry, folder: Path, evidence: bool
 ) -> dict[str, Any]:
-    """path: of the record that evidence is to lie beside, None for none."""
-    case, accelerator = scored.case, scored.accelerator
+    known = scored.known_of(cell)
+    before = trained_before(folder, known) if is_repeat(cell.unlearner) else None
+    if before is not None:
+        return _trained_for_another_seed(cell, scored, *before, folder, evidence)
     unlearned = run(
-        cell.unlearner, case.original, case.request, accelerator=accelerator, seed=cell.seed
+        cell.unlearner,
+        scored.case.original,
+        scored.case.request,
+        accelerator=scored.accelerator,
+        seed=cell.seed,
     )
-    measured = scored.measure(unlearned.model, cell.case, is_retrained=cell.label == RETRAIN)
-    if path is not None and accelerator.is_main_process:
-        kept = write_evidence(path.with_suffix(""), unlearned.model, scored.logits)
-        measured = replace(measured, evidence=kept)
     return run_record(
         unlearned,
         registry.origins[cell.unlearner.name],
@@ -172,5 +185,42 @@ def _run_cell(
         scenario=cell.scenario,
         label=cell.label,
         cell=cell.key,
-        measured=measured,
+        measured=_measured(cell, scored, unlearned.model, folder, evidence),
     )
+
+
+def _trained_for_another_seed(
+    cell: Cell,
+    scored: ScoredCase,
+    record: Mapping[str, Any],
+    weights: Path,
+    folder: Path,
+    evidence: bool,
+) -> dict[str, Any]:
+    """The record of a training that another case of the run folder has made already."""
+    model = load_unlearned(
+        weights, record["evidence"]["model"]["sha256"], scored.case.fresh_model()
+    )
+    measured = _measured(cell, scored, model.to(scored.accelerator.device), folder, evidence)
+    return {
+        **record,
+        **dataclasses.asdict(measured),
+        "seed": cell.seed,
+        "cell": cell.key,
+        "notes": {**record.get("notes", {}), "trained_for_seed": record["seed"]},
+    }
+
+
+def _measured(
+    cell: Cell, scored: ScoredCase, model: nn.Module, folder: Path, evidence: bool
+) -> Measured:
+    recipe = cell.unlearner.hyperparameters() if cell.label == RETRAIN else None
+    measured = scored.measure(model, cell.case, label=cell.label, recipe=recipe)
+    if not evidence or not scored.accelerator.is_main_process:
+        return measured
+    stem = cell.path(folder).with_suffix("")
+    features = packed_observation(scored.observations[cell.label])
+    kept = write_evidence(stem, model, scored.logits, features)
+    # What is in a file can be read again.
+    del scored.observations[cell.label]
+    return replace(measured, evidence=kept)

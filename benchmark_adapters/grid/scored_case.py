@@ -12,6 +12,10 @@ from typing import Any
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.audit.observe import observe as observe_for_audit
+from benchmark_adapters.grid.plan import Cell
+from benchmark_adapters.grid.retrains import RETRAIN, same_recipe
 from benchmark_adapters.metrics.panel import (
     ANAMNESIS,
     Observed,
@@ -32,8 +36,7 @@ from benchmark_adapters.records.run_record import Measured
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
-
-RETRAIN = "retrain"
+from suli_plugin.runner import device_name
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ class StoredRetrained:
 def find_retrained(
     folder: Path, benchmark: str, scenario: str, seed: int, case: str
 ) -> StoredRetrained | None:
-    """The last record of Retrain on this very case below a run folder whose logits were kept."""
+    """The last record of Retrain on this very case below a run folder whose logits were kept.
+
+    One that did not have the original's recipe is no yardstick and not found.
+    """
     found = []
     for path in (folder / benchmark / scenario / RETRAIN).glob(f"{seed}-*.json"):
         try:
@@ -57,7 +63,8 @@ def find_retrained(
         except ValueError:
             continue
         logits = evidence_path(path, record, "logits")
-        if record["case"] == case and logits is not None:
+        yardstick = same_recipe(record["original"].get("recipe"), record["hyperparameters"])
+        if record["case"] == case and logits is not None and yardstick:
             found.append((record["created"], str(path), record, logits))
     if not found:
         return None
@@ -68,6 +75,7 @@ def find_retrained(
 
 class ScoredCase:
     """A case, made once for all its cells. logits: of the model measured last, by set.
+    observations: what an audit looks at, by label, until it is written to a file.
 
     case: if it was made otherwise, with another original, say. retrained: the retrained model
     that the others are compared with, None while there is none.
@@ -84,6 +92,7 @@ class ScoredCase:
         self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
         self.case = case if case is not None else benchmark.case(scenario, seed)
         self.logits: dict[str, Tensor] = {}
+        self.observations: dict[str, Observation] = {}
         self.retrained: Retrained | None = None
 
     def compare_with(self, stored: StoredRetrained | None) -> None:
@@ -130,9 +139,23 @@ class ScoredCase:
         }
         return {**record, "metrics": metrics, "compared_with": self.retrained.hash}
 
-    def measure(self, model: nn.Module, case: str, *, is_retrained: bool = False) -> Measured:
-        """The whole panel of a model. case: the fingerprint; is_retrained: others come after."""
+    def measure(
+        self,
+        model: nn.Module,
+        case: str,
+        *,
+        label: str = "",
+        recipe: Mapping[str, Any] | None = None,
+    ) -> Measured:
+        """The whole panel of a model. case: the fingerprint; label: keeps its observation; recipe:
+        of a Retrain, which others are compared with from here on if it is the original's.
+        """
         seen = observe(model, self.case, self.accelerator)
+        self.observations[label] = observe_for_audit(
+            model, self.sets, self.case.forget_classes, self.accelerator, answers=vars(seen)
+        )
+        agrees = self.has_recipe(recipe) if recipe is not None else None
+        is_retrained = bool(agrees)
         self.logits = {name: getattr(seen, name).logits for name in self.sets}
         against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)
@@ -148,7 +171,27 @@ class ScoredCase:
             set_hashes=self.set_hashes,
             options=self.benchmark.options(),
             compared_with=self.retrained.hash if self.retrained else None,
+            same_recipe=agrees if recipe is not None else (True if self.retrained else None),
         )
+
+    def known_of(self, cell: Cell) -> dict[str, Any]:
+        """What a cell's record will say before the method has run."""
+        return {
+            "benchmark": cell.benchmark,
+            "scenario": cell.scenario,
+            "method": cell.label,
+            "hyperparameters": cell.unlearner.hyperparameters(),
+            "options": self.benchmark.options(),
+            "precision": self.accelerator.mixed_precision,
+            "processes": self.accelerator.num_processes,
+            "device": device_name(self.accelerator.device),
+            "forget_set_hash": self.set_hashes["forget"],
+            "set_hashes": self.set_hashes,
+        }
+
+    def has_recipe(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a Retrain of these hyper-parameters has the original's recipe."""
+        return same_recipe(self.case.original_source.get("recipe"), fields)
 
     def _against(self, seen: Observed, is_retrained: bool) -> Yardstick:
         # Retrain is no further from itself than 0, and has no relearn time but its own.

@@ -82,12 +82,12 @@ def yardstick(
 
 
 def observe(model: nn.Module, case: Case, accelerator: Accelerator) -> Observed:
-    """One float32 pass over each scored set; class-wise the features are kept for the probe.
+    """One float32 pass over each scored set; features are kept but those of the reference set.
 
     Channels last in memory, which is faster on a CPU and rounds in another order.
     """
 
-    def predict(images: ImageSet, *, features: bool = bool(case.forget_classes)) -> Predictions:
+    def predict(images: ImageSet, *, features: bool = True) -> Predictions:
         return evaluate(model, images, accelerator, features=features, channels_last=True)
 
     return Observed(
@@ -204,7 +204,7 @@ def _unseen_of_retain(seen: Observed, classes: Sequence[int]) -> Predictions:
 
 def _probe(seen: Observed, classes: Sequence[int], seed: int) -> dict[str, float]:
     forget, retain, test = seen.forget.features, seen.retain.features, seen.test.features
-    if forget is None or retain is None or test is None:
+    if not classes or forget is None or retain is None or test is None:
         return {}
     found = linear_probe(
         torch.cat([forget, retain]),

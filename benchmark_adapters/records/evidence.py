@@ -1,4 +1,4 @@
-"""What lets others check a record: the unlearned weights, and its logits on every scored set."""
+"""What lets others check a record: the unlearned weights, its logits, and its features."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ from benchmark_adapters.records.record import write_atomically
 
 MODEL_SUFFIX = ".safetensors"
 LOGITS_SUFFIX = ".logits.safetensors.gz"
+FEATURES_SUFFIX = ".features.safetensors"
 # Ten times what CIFAR-10 needs; a file from a stranger may claim anything.
 LOGITS_LIMIT = 256 * 2**20
 
 
 def write_evidence(
-    stem: Path, model: nn.Module, logits: Mapping[str, Tensor]
+    stem: Path, model: nn.Module, logits: Mapping[str, Tensor], features: bytes | None = None
 ) -> dict[str, dict[str, str]]:
     """Write the weights and the logits beside a record; the entry `evidence` of that record.
 
-    stem: the record's path without `.json`. logits: float32 (N, K) by the set's name.
+    stem: the record's path without `.json`. logits: float32 (N, K) by the set's name. features:
+    the packed observation that an audit needs, if there is one.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     files = {
         "model": (stem.name + MODEL_SUFFIX, safetensors.torch.save(state)),
         "logits": (stem.name + LOGITS_SUFFIX, packed_logits(logits)),
     }
+    if features is not None:
+        files["features"] = (stem.name + FEATURES_SUFFIX, features)
     stem.parent.mkdir(parents=True, exist_ok=True)
     return {key: _written(stem.parent / name, data) for key, (name, data) in files.items()}
 
@@ -86,9 +90,9 @@ def load_unlearned(path: Path, sha256: str | None, model: nn.Module) -> nn.Modul
 
 
 def evidence_path(record_path: Path, record: Mapping[str, Any], key: str) -> Path | None:
-    """Where a record's `model` or `logits` are; None where they were not kept."""
-    kept = record.get("evidence")
-    path = record_path.parent / Path(kept[key]["file"]).name if kept else None
+    """Where a record's `model`, `logits` or `features` are; None where they were not kept."""
+    kept = record.get("evidence") or {}
+    path = record_path.parent / Path(kept[key]["file"]).name if key in kept else None
     return path if path is not None and path.is_file() else None
 
 

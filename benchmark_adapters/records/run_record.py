@@ -31,7 +31,9 @@ class Measured:
 
     original: where the original comes from. options: the benchmark's fields. sizes, set_hashes:
     of each scored set, by its name. case: a hash of original and data. compared_with: the hash of
-    the retrained model that distances are to. evidence: see `write_evidence`.
+    the retrained model that distances are to. same_recipe: whether Retrain has the original's
+    recipe, without which nothing is compared with it; None where no Retrain is meant. evidence: see
+    `write_evidence`.
     """
 
     metrics: Mapping[str, float]
@@ -43,6 +45,7 @@ class Measured:
     set_hashes: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
     compared_with: str | None = None
+    same_recipe: bool | None = None
     evidence: Mapping[str, Any] | None = None
 
 

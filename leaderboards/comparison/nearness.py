@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from benchmark_adapters.grid.columns import unreached
-from benchmark_adapters.grid.scored_case import RETRAIN
+from benchmark_adapters.grid.retrains import RETRAIN
 from leaderboards.comparison.paper import NETWORKS, markdown_table, number, spread_of
 
 Record = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmark_adapters.grid.columns import gap_to_retrain, unreached
-from benchmark_adapters.grid.scored_case import RETRAIN
+from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import REFERENCES, Board, board_names, load_board
 from leaderboards.board.metrics import score_values

@@ -7,7 +7,8 @@ import dataclasses
 
 from accelerate import Accelerator
 
-from benchmark_adapters.grid.scored_case import RETRAIN, ScoredCase
+from benchmark_adapters.grid.retrains import RETRAIN
+from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.metrics.panel import Retrained, relearned
 from benchmark_adapters.originals.weight_files import load_weights
 from benchmark_adapters.records.provenance import state_hash

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from benchmark_adapters.grid.scored_case import RETRAIN, ScoredCase
+from benchmark_adapters.grid.retrains import RETRAIN
+from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.originals.weight_files import load_weights
 from benchmark_adapters.records.provenance import state_hash
 from leaderboards.board.metrics import LOGITS
@@ -41,8 +42,8 @@ def reload(
             findings.reasons.append(f"{name}: {error}")
             continue
         if sample is None:
-            is_retrained = submission.method == RETRAIN
-            measured = scored.measure(model, record["case"], is_retrained=is_retrained)
+            recipe = record["hyperparameters"] if submission.method == RETRAIN else None
+            measured = scored.measure(model, record["case"], recipe=recipe)
             findings.found[name] = dict(measured.metrics)
             computed, drawn = scored.logits, None
         else:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark_adapters.grid.plan import Cell, plan
+from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.run import run_grid
-from benchmark_adapters.grid.scored_case import RETRAIN
 from benchmark_adapters.records.evidence import LOGITS_SUFFIX
 from benchmark_adapters.records.provenance import hardware, versions
 from benchmark_adapters.records.record import write_atomically

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark_adapters.grid.retrains import RETRAIN
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import StoreEvidence
 from leaderboards.verification.cases import BoardCases
@@ -23,8 +24,8 @@ def rescore(submission: Submission, store: StoreEvidence, cases: BoardCases) -> 
         except ValueError as error:
             findings.reasons.append(f"{name}: {error}")
             continue
-        is_retrained = submission.method == "retrain"
-        findings.found[name] = scored.rescore(seen, is_retrained=is_retrained)
+        is_yardstick = submission.method == RETRAIN and scored.has_recipe(record["hyperparameters"])
+        findings.found[name] = scored.rescore(seen, is_retrained=is_yardstick)
         for refutes, said in impostors(submission, record, logits, store):
             (findings.reasons if refutes else findings.notes).append(said)
     return findings

@@ -1,0 +1,1 @@
+"""Has a model forgotten, or does it hide? Tests against the spread of several Retrains."""

@@ -1,0 +1,174 @@
+"""The audit's tests of what a model's features know, as it is and with settled statistics.
+
+Settled: after BatchNorm's statistics were taken again of retained images, which brings back what
+drift of them had hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from benchmark_adapters.audit.audit_test import Against, AuditTest
+from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.metrics.linear_cka import linear_cka
+from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.linear_probe import linear_probe
+from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
+from benchmark_adapters.metrics.prototype import prototype_attack
+from suli_plugin.evaluation import Predictions
+
+# What a new head, or none, must find: controls that leave the features what they were.
+SAME_FEATURES = (
+    "original", "logit_mask", "bias_mask", "head_projection", "head_distill", "noise_mask",
+)  # fmt: skip
+DRIFTED = ("bn_drift", "drift_mask")
+FOLDS = 10
+
+
+Value = Callable[[Observation, Against, bool], float | None]
+
+
+def _training(seen: Observation, settled: bool) -> tuple[Tensor, Tensor] | None:
+    """Features and labels of the training images, forgotten and retained; None without retained."""
+    parts = seen.features(settled=settled)
+    if "retain" not in parts:
+        return None
+    known = [parts[name] for name in ("forget", "retain")]
+    return torch.cat([_rows(each) for each in known]), torch.cat([each.labels for each in known])
+
+
+def _probe(seen: Observation, against: Against, settled: bool) -> float | None:
+    train, test = _training(seen, settled), seen.features(settled=settled).get("test")
+    if train is None or test is None or not _of(test.labels, against.classes).any():
+        return None
+    found = linear_probe(
+        *train, _rows(test), test.labels, against.classes, seed=against.seed, samples_per_class=200
+    )
+    return found.forget_accuracy
+
+
+def _nearest_mean(seen: Observation, against: Against, settled: bool) -> float | None:
+    train, test = _training(seen, settled), seen.features(settled=settled).get("test")
+    if train is None or test is None or not _of(test.labels, against.classes).any():
+        return None
+    return nearest_class_mean(*train, _rows(test), test.labels, against.classes).forget_accuracy
+
+
+def _prototype(seen: Observation, against: Against, settled: bool) -> float | None:
+    """The best of the sweep, its scale and bias chosen as the one constant is."""
+    parts = seen.features(settled=settled)
+    test, forget = parts.get("test"), parts["forget"]
+    if seen.head is None or test is None or not _of(test.labels, against.classes).any():
+        return None
+    found = prototype_attack(
+        _rows(test),
+        test.logits,
+        test.labels,
+        _rows(forget),
+        forget.labels,
+        seen.head,
+        against.classes,
+        seed=against.seed,
+    )
+    return max(found.scaled)
+
+
+def _linear_map(seen: Observation, against: Against, settled: bool) -> float | None:
+    original = _forgotten(against.original, against.classes, settled=False)
+    own = _forgotten(seen, against.classes, settled)
+    if len(own) < 2 * FOLDS:
+        return None
+    return explained_variance(original, own, folds=FOLDS, seed=against.seed)
+
+
+def _cka_to_retrains(seen: Observation, against: Against, settled: bool) -> float | None:
+    own = _forgotten(seen, against.classes, settled)
+    others = [_forgotten(each, against.classes, settled) for each in against.retrains]
+    return sum(linear_cka(own, other) for other in others) / len(others)
+
+
+def _unlike_original(seen: Observation, against: Against) -> float:
+    own, original = (_forgotten(each, against.classes, False) for each in (seen, against.original))
+    return 1 - linear_cka(own, original)
+
+
+def _forgotten(seen: Observation, classes: Sequence[int], settled: bool) -> Tensor:
+    """Features of the images to forget, and class-wise of unseen images of these classes."""
+    parts = seen.features(settled=settled)
+    rows = [_rows(parts["forget"])]
+    if classes and "test" in parts:
+        rows.append(_rows(parts["test"])[_of(parts["test"].labels, classes)])
+    return torch.cat(rows)
+
+
+def _of(labels: Tensor, classes: Sequence[int]) -> Tensor:
+    return torch.isin(labels, torch.tensor(list(classes), dtype=torch.int64))
+
+
+def _rows(predictions: Predictions) -> Tensor:
+    assert predictions.features is not None
+    return predictions.features
+
+
+def _both(test: AuditTest, value: Value) -> list[AuditTest]:
+    """A test of the features as they are, and of the settled ones, which drift can't hide from."""
+    return [
+        replace(test, value=lambda seen, against: value(seen, against, False)),
+        replace(
+            test,
+            name=f"{test.name}_settled",
+            title=f"{test.title}, settled",
+            meaning="the same once BatchNorm's statistics were taken again of retained images",
+            value=lambda seen, against: value(seen, against, True),
+            catches=(*test.catches, *DRIFTED),
+        ),
+    ]
+
+
+TESTS = (
+    *_both(
+        AuditTest(
+            "linear_map", "the original's features", "features",
+            "how much of the features of forgotten images the original's explain linearly",
+            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
+        ),
+        _linear_map,
+    ),
+    *_both(
+        AuditTest(
+            "cka", "CKA to Retrains", "features",
+            "how like the Retrains' features those of forgotten images are",
+            lambda seen, against: None, ("class-wise", "instance-wise"), SAME_FEATURES,
+            needs_retrains=True, to_original=_unlike_original,
+        ),
+        _cka_to_retrains,
+    ),
+    *_both(
+        AuditTest(
+            "linear_probe", "linear probe", "features",
+            "what a new last layer makes of unseen images of the forgotten class",
+            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
+        ),
+        _probe,
+    ),
+    *_both(
+        AuditTest(
+            "nearest_mean", "nearest class mean", "features",
+            "whether unseen images of the forgotten class are still nearest to its mean",
+            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
+        ),
+        _nearest_mean,
+    ),
+    *_both(
+        AuditTest(
+            "prototype", "five-shot prototype", "features",
+            "what five images of the class bring back without training, at the best weight",
+            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
+        ),
+        _prototype,
+    ),
+)  # fmt: skip
