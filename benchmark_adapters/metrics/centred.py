@@ -16,7 +16,9 @@ def centred(features: Array, name: str) -> NDArray[np.float64]:
 
     Raises ValueError for another rank, no rows or non-finite values. name: for the message.
     """
-    return _about(as_float64(features, name, 2).numpy())
+    values = as_float64(features, name, 2).numpy()
+    mean, factors = standardisation(values)
+    return (values - mean) * (factors > 0)
 
 
 def paired_features(one: Array, other: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -41,8 +43,3 @@ def standardisation(
     mean, deviation = features.mean(0), features.std(0)
     alive = deviation > ROUNDING * np.abs(features).max(0)
     return mean, np.divide(1.0, deviation, out=np.zeros_like(deviation), where=alive)
-
-
-def _about(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    mean, factors = standardisation(features)
-    return (features - mean) * (factors > 0)

@@ -154,8 +154,8 @@ def _unit(rows: Rows) -> Rows:
 def _share_recovered(margins: Rows, own: NDArray[np.bool_]) -> Rows:
     """Accuracy on the class's images with the constant that predicts it at its share, (...,).
 
-    margins: (..., M), the class's logit over the largest other one. Images of one margin are
-    taken in equal parts, as no constant tells them apart.
+    margins: (..., M), the class's logit over the largest other one. As `one_constant_recovery`,
+    many at once: images of one margin are taken in equal parts.
     """
     share = int(own.sum())
     last = np.partition(margins, -share, axis=-1)[..., -share, None]
