@@ -20,6 +20,7 @@ from benchmark_adapters.audit.catalogue import tests_of
 from benchmark_adapters.audit.impostor import impostors
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.spread import limit, spread_of
+from benchmark_adapters.metrics.klom import LEAST_MODELS
 from suli_plugin.request import Scope
 
 ORIGINAL, HELD_OUT = "original", "retrain_held_out"
@@ -72,12 +73,19 @@ def judge(case: Judged, *, hashes: Mapping[str, str] | None = None) -> CaseAudit
         limit(len(case.retrains)) if len(case.retrains) >= 2 else None,
         dict(hashes or {}),
         impostors(results, case.controls),
-        {
-            result.title: "the sets, or the model's layers, do not allow it"
-            for result in results
-            if result not in asked
-        },
+        _not_tested([result for result in results if result not in asked], case),
     )
+
+
+def _not_tested(missing: Sequence[TestResult], case: Judged) -> dict[str, str]:
+    reasons = {each.title: "the sets, or the model's layers, do not allow it" for each in missing}
+    if len(case.retrains) < 2:
+        reasons |= {
+            test.title: "there are no Retrains of the original's recipe"
+            for test in tests_of(case.scope)
+            if test.needs_retrains
+        }
+    return {**reasons, "KLOM": f"it needs {LEAST_MODELS} models of each kind, one is judged"}
 
 
 def _result(test: AuditTest, case: Judged) -> TestResult:

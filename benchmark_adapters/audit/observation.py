@@ -14,7 +14,7 @@ from suli_plugin.images import ImageSet
 
 SETS = ("forget", "retain", "test")
 # Images of a set whose features are looked at: of the forgotten kind, and of the others.
-FORGOTTEN_LIMIT, OTHERS_LIMIT = 1_000, 2_000
+FORGOTTEN_LIMIT, OTHERS_LIMIT = 600, 600
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def drawn(labels: Tensor, classes: tuple[int, ...]) -> Tensor:
     """Positions of the images of a set whose features are looked at, ascending; int64.
 
     Every n-th image of the forgotten classes and of the others, so many that there are at most
-    1,000 and 2,000: the same ones for every model, since nothing is drawn at random.
+    600 of each: the same ones for every model, since nothing is drawn at random.
     """
     forgotten = torch.isin(labels, torch.tensor(classes, dtype=torch.int64))
     positions = [

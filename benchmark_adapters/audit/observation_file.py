@@ -52,6 +52,11 @@ def unpacked_observation(
     return Observation(answers, parts, settled, head, _traits(tensors))
 
 
+def read_traits(data: bytes, name: str) -> dict[str, tuple[float, ...]]:
+    """The traits alone, which fit no answers. Raises ValueError for what is no such file."""
+    return _traits(_loaded(data, name))
+
+
 def _loaded(data: bytes, name: str) -> dict[str, Tensor]:
     if len(data) > FEATURES_LIMIT:
         raise ValueError(f"{name} holds more than {FEATURES_LIMIT} bytes of features")

@@ -8,6 +8,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmark_adapters.audit.observation import SETS, Observation, drawn, drawn_images
+from benchmark_adapters.audit.relearning import RelearnRates
+from benchmark_adapters.audit.traits import traits_of
 from benchmark_adapters.metrics.prototype import Head
 from suli_plugin.batch_norm_statistics import with_statistics_of
 from suli_plugin.evaluation import Predictions, evaluate
@@ -21,12 +23,13 @@ def observe(
     accelerator: Accelerator,
     *,
     answers: Mapping[str, Predictions] | None = None,
+    rates: RelearnRates | None = None,
 ) -> Observation:
     """What an audit looks at in a model.
 
     sets: `forget`, and of `retain` and `test` what there is. classes: the forgotten ones. answers:
-    predictions of these sets with features, if a float32 pass has been made. Raises ValueError for
-    a model whose features can't be told.
+    predictions of these sets with features, if a float32 pass has been made. rates: of relearning,
+    None to draw no such curves. Raises ValueError for a model whose features can't be told.
     """
     sets = {name: sets[name] for name in SETS if name in sets}
     if answers is None:
@@ -35,11 +38,13 @@ def observe(
             for name, images in sets.items()
         }
     parts = {name: _part(answers[name], classes) for name in sets}
+    settled = _settled(model, sets, classes, accelerator) or parts
     return Observation(
         {name: Predictions(answers[name].logits, answers[name].labels) for name in sets},
         parts,
-        _settled(model, sets, classes, accelerator) or parts,
+        settled,
         head_of(model),
+        traits_of(model, sets, settled, classes, accelerator, rates),
     )
 
 

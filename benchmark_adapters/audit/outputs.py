@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmark_adapters.audit.audit_test import Against, AuditTest
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.metrics.activation_distance import activation_distance
+from benchmark_adapters.metrics.cmia import cmia
 from benchmark_adapters.metrics.js_divergence import js_divergence
 from benchmark_adapters.metrics.one_constant import OneConstant, one_constant_recovery
 from benchmark_adapters.metrics.probabilities import probabilities, true_class_confidence
@@ -72,6 +73,17 @@ def _to_original(distance: Distance) -> Callable[[Observation, Against], float]:
         return distance(probabilities(own), probabilities(original))
 
     return value
+
+
+def _class_membership(seen: Observation, against: Against) -> float | None:
+    test = seen.answers.get("test")
+    if test is None or not _tells_classes(test.labels, against.classes):
+        return None
+    retrained = torch.stack([each.answers["test"].logits for each in against.retrains])
+    found = cmia(
+        test.logits, test.labels, retrained, against.classes, neighbours=3, seed=against.seed
+    )
+    return found.forget_accuracy
 
 
 def _rmia(seen: Observation, against: Against) -> Rmia | None:
@@ -141,6 +153,12 @@ TESTS = (
         "the same as an L2 distance of the predicted distributions, over its largest value",
         _to_retrains(_activation), ("class-wise", "instance-wise"), ("original",),
         needs_retrains=True, to_original=_to_original(_activation),
+    ),
+    AuditTest(
+        "cmia", "CMIA", "outputs",
+        "whether the other logits lean as Retrains' do on images of the forgotten class",
+        _class_membership, ("class-wise",), ("original", "logit_mask", "bias_mask"),
+        needs_retrains=True,
     ),
     AuditTest(
         "rmia_auc", "RMIA AUC", "outputs",

@@ -58,6 +58,8 @@ class Digits(Benchmark):
         "head_projection",
         "head_distill",
     )
+    # The audit's relearning curves tell more than a capped count, in a tenth of the time.
+    relearn_updates: ClassVar[int] = 0
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # The original's own recipe.
         "retrain": RECIPE.recipe(),

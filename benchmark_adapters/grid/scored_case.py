@@ -13,7 +13,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.audit.observation_file import read_traits
 from benchmark_adapters.audit.observe import observe as observe_for_audit
+from benchmark_adapters.audit.relearning import RelearnRates, rates_on
+from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN, same_recipe
 from benchmark_adapters.metrics.panel import (
@@ -41,12 +44,13 @@ from suli_plugin.runner import device_name
 
 @dataclass(frozen=True)
 class StoredRetrained:
-    """A retrained model of an earlier cell: the hash of its weights, its relearn time, logits."""
+    """A retrained model of an earlier cell: the hash of its weights, its relearn time, evidence."""
 
     hash: str
     relearn: RelearnTime | None
     logits: Path
     sha256: str
+    features: Path | None = None
 
 
 def find_retrained(
@@ -65,17 +69,20 @@ def find_retrained(
         logits = evidence_path(path, record, "logits")
         yardstick = same_recipe(record["original"].get("recipe"), record["hyperparameters"])
         if record["case"] == case and logits is not None and yardstick:
-            found.append((record["created"], str(path), record, logits))
+            features = evidence_path(path, record, "features")
+            found.append((record["created"], str(path), record, logits, features))
     if not found:
         return None
-    _, _, record, logits = max(found, key=lambda item: item[:2])
+    _, _, record, logits, features = max(found, key=lambda item: item[:2])
     sha256 = record["evidence"]["logits"]["sha256"]
-    return StoredRetrained(record["unlearned_hash"], relearned(record["metrics"]), logits, sha256)
+    relearn = relearned(record["metrics"])
+    return StoredRetrained(record["unlearned_hash"], relearn, logits, sha256, features)
 
 
 class ScoredCase:
     """A case, made once for all its cells. logits: of the model measured last, by set.
-    observations: what an audit looks at, by label, until it is written to a file.
+    observations: what an audit looks at, by label, until it is written to a file. rates: at which
+    models relearn, fixed on the retrained model.
 
     case: if it was made otherwise, with another original, say. retrained: the retrained model
     that the others are compared with, None while there is none.
@@ -93,6 +100,7 @@ class ScoredCase:
         self.case = case if case is not None else benchmark.case(scenario, seed)
         self.logits: dict[str, Tensor] = {}
         self.observations: dict[str, Observation] = {}
+        self.rates: RelearnRates | None = None
         self.retrained: Retrained | None = None
 
     def compare_with(self, stored: StoredRetrained | None) -> None:
@@ -101,6 +109,8 @@ class ScoredCase:
             return
         seen = self.seen_in(read_logits(stored.logits, stored.sha256))
         self.retrained = Retrained(seen, stored.relearn, stored.hash)
+        if stored.features is not None:
+            self.rates = rates_in(read_traits(stored.features.read_bytes(), str(stored.features)))
 
     def seen_in(self, logits: Mapping[str, Tensor]) -> Observed:
         """Kept logits, by the set's name, with this case's labels.
@@ -151,11 +161,18 @@ class ScoredCase:
         of a Retrain, which others are compared with from here on if it is the original's.
         """
         seen = observe(model, self.case, self.accelerator)
-        self.observations[label] = observe_for_audit(
-            model, self.sets, self.case.forget_classes, self.accelerator, answers=vars(seen)
-        )
         agrees = self.has_recipe(recipe) if recipe is not None else None
         is_retrained = bool(agrees)
+        if is_retrained:
+            self.rates = self._rates_on(model)
+        self.observations[label] = observe_for_audit(
+            model,
+            self.sets,
+            self.case.forget_classes,
+            self.accelerator,
+            answers=vars(seen),
+            rates=self.rates,
+        )
         self.logits = {name: getattr(seen, name).logits for name in self.sets}
         against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)
@@ -192,6 +209,11 @@ class ScoredCase:
     def has_recipe(self, fields: Mapping[str, Any]) -> bool:
         """Whether a Retrain of these hyper-parameters has the original's recipe."""
         return same_recipe(self.case.original_source.get("recipe"), fields)
+
+    def _rates_on(self, retrained: nn.Module) -> RelearnRates | None:
+        classes = self.case.forget_classes
+        original = self.case.original.to(self.accelerator.device)
+        return rates_on(retrained, original, self.sets, classes, self.accelerator)
 
     def _against(self, seen: Observed, is_retrained: bool) -> Yardstick:
         # Retrain is no further from itself than 0, and has no relearn time but its own.
