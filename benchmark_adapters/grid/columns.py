@@ -38,10 +38,11 @@ class Column:
 def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | None:
     """Mean absolute difference to Retrain of the same seed over forget, retain, test and MIA.
 
-    A fraction; None where there is no Retrain. Test is test-retain class-wise.
+    A fraction; None where there is no Retrain, and for Retrain itself. Test is test-retain
+    class-wise.
     """
     other = retrained.get(record["seed"])
-    if other is None:
+    if other is None or record["method"] == other["method"]:
         return None
     names = [name for name in GAP_METRICS if name in record["metrics"]]
     if "test_retain_accuracy" not in names:
@@ -50,13 +51,24 @@ def gap_to_retrain(record: Record, retrained: Mapping[int, Record]) -> float | N
 
 
 def panel_columns(records: Sequence[Record]) -> list[Column]:
-    """The further metrics that some of these records have."""
+    """The loss attack, cost, the gap to Retrain, and further metrics that some records have."""
     measured = {name for record in records for name in record["metrics"]}
-    return [column for name, column in _PANEL.items() if name in measured]
+    return [*_COST, *(column for name, column in _PANEL.items() if name in measured)]
 
 
 def _metric(name: str) -> Value:
     return lambda record, retrained: record["metrics"].get(name)
+
+
+def _compared(name: str) -> Value:
+    """A distance to the first Retrain of the seed, which has none to itself."""
+
+    def value(record: Record, retrained: Mapping[int, Record]) -> float | None:
+        other = retrained.get(record["seed"])
+        itself = other is None or record["method"] == other["method"]
+        return None if itself else record["metrics"].get(name)
+
+    return value
 
 
 def unreached(metrics: Mapping[str, float]) -> float | None:
@@ -86,8 +98,16 @@ def _chance(value: float, retrained: float | None) -> float:
 
 
 _BOUNDS = {"relearn_updates": _relearn_bound}
+_COMPARED = {"activation_distance", "js_divergence", "average_gap", "tow"}
 _PANEL = {
-    name: Column(title, _metric(name), distance, scale, decimals, bound=_BOUNDS.get(name, _exact))
+    name: Column(
+        title,
+        _compared(name) if name in _COMPARED else _metric(name),
+        distance,
+        scale,
+        decimals,
+        bound=_BOUNDS.get(name, _exact),
+    )
     for name, title, distance, scale, decimals in (
         ("linear_probe_forget_accuracy", "probe-forget %", _as_retrained, 100, 1),
         ("relearn_updates", "relearn", _as_retrained, 1, 1),
@@ -102,8 +122,22 @@ _PANEL = {
 }
 
 
+def _passes(direction: str) -> Value:
+    return lambda record, _: float(sum(record["passes"][direction].values()))
+
+
+_COST = (
+    Column("MIA", _metric("mia_accuracy"), _chance, decimals=3),
+    Column("update s", lambda record, _: record["seconds"]["update"], _lower, 1, 2, cost=True),
+    Column("total s", lambda record, _: record["seconds"]["total"], _lower, 1, 2, cost=True),
+    Column("forwards", _passes("forward"), _lower, 1, 0, cost=True),
+    Column("backwards", _passes("backward"), _lower, 1, 0, cost=True),
+    Column("gap %", gap_to_retrain, _lower, 100),
+)
+
+
 def first_columns(*, class_wise: bool) -> list[Column]:
-    """Accuracies, the loss attack, cost, and the gap to Retrain."""
+    """Utility and forgetting: the accuracies."""
     test = [
         Column("test-retain %", _metric("test_retain_accuracy"), _higher, 100),
         Column("test-forget %", _metric("test_forget_accuracy"), _lower, 100),
@@ -115,14 +149,4 @@ def first_columns(*, class_wise: bool) -> list[Column]:
         Column("retain %", _metric("retain_accuracy"), _higher, 100),
         Column("forget %", _metric("forget_accuracy"), forgotten, 100),
         *test,
-        Column("MIA", _metric("mia_accuracy"), _chance, decimals=3),
-        Column("update s", lambda r, _: r["seconds"]["update"], _lower, 1, 2, cost=True),
-        Column("total s", lambda r, _: r["seconds"]["total"], _lower, 1, 2, cost=True),
-        Column("forwards", lambda r, _: _passes(r, "forward"), _lower, 1, 0, cost=True),
-        Column("backwards", lambda r, _: _passes(r, "backward"), _lower, 1, 0, cost=True),
-        Column("gap %", gap_to_retrain, _lower, 100),
     ]
-
-
-def _passes(record: Record, direction: str) -> float:
-    return float(sum(record["passes"][direction].values()))

@@ -62,6 +62,15 @@ def list_benchmarks(as_json: bool) -> None:
     "--evidence/--no-evidence", default=True, show_default=True,
     help="Keep each unlearned model and its logits, for reports and leaderboards.",
 )  # fmt: skip
+@click.option(
+    "--retrains", type=click.IntRange(2), default=5, show_default=True, metavar="K",
+    help="Retrains of the original's recipe that the audit compares with, and one held out.",
+)  # fmt: skip
+@click.option(
+    "--audit/--no-audit", default=True, show_default=True,
+    help="Where `retrain` runs, run what an audit needs: more Retrains and all controls.",
+)  # fmt: skip
+@click.option("--panel", is_flag=True, help="Print every metric, and the audit test by test.")
 @as_json
 def run_benchmark(
     name: str,
@@ -78,6 +87,9 @@ def run_benchmark(
     mixed_precision: str,
     output: Path,
     evidence: bool,
+    retrains: int,
+    audit: bool,
+    panel: bool,
     as_json: bool,
 ) -> None:
     """Run the benchmark NAME, print a table for each scenario, write one record a cell.
@@ -114,6 +126,7 @@ def run_benchmark(
             scenarios=listed(scenarios),
             methods=listed(methods),
             seeds=seed_numbers(seeds),
+            retrains=retrains if audit else 0,
             changes=changes_by_label(changes),
             accelerator=accelerator,
         )
@@ -126,17 +139,17 @@ def run_benchmark(
             cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence
         )
     if accelerator.is_main_process:
-        _report(outcome, output / benchmark.name, as_json)
+        _report(outcome, output / benchmark.name, as_json, panel)
     sys.exit(1 if outcome.failed else 0)
 
 
-def _report(outcome: Outcome, folder: Path, as_json: bool) -> None:
+def _report(outcome: Outcome, folder: Path, as_json: bool, panel: bool) -> None:
     from benchmark_adapters.grid.table import scenario_tables
 
     if as_json:
         click.echo(json.dumps(_summary(outcome, folder), indent=1))
     elif outcome.records:
-        click.echo(scenario_tables(outcome.records))
+        click.echo(scenario_tables(outcome.records, outcome.audits, panel=panel))
         reused = f", {outcome.reused} of them from an earlier run" if outcome.reused else ""
         click.echo(f"\n{len(outcome.records)} records in {folder}{reused}")
     for cell, reason in outcome.left_out:
@@ -151,6 +164,10 @@ def _summary(outcome: Outcome, folder: Path) -> dict[str, Any]:
         "reused": outcome.reused,
         "records": outcome.records,
         "paths": [str(path) for path in outcome.paths],
+        "audits": [
+            {"scenario": scenario, **audit.as_dict()}
+            for (scenario, _), audit in outcome.audits.items()
+        ],
         "does_not_apply": [{"cell": str(cell), "reason": why} for cell, why in outcome.left_out],
         "failed": [{"cell": str(cell), "reason": reason} for cell, reason in outcome.failed],
     }

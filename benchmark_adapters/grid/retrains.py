@@ -55,6 +55,19 @@ def same_recipe(recipe: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> 
     return recipe is not None and {**fields, "repeat": 0} == {**recipe, "repeat": 0}
 
 
+def is_yardstick(record: Mapping[str, Any]) -> bool:
+    """Whether a Retrain's record says that it had the original's recipe; older ones imply it."""
+    said = record.get("same_recipe")
+    if said is not None:
+        return bool(said)
+    return same_recipe(record.get("original", {}).get("recipe"), record["hyperparameters"])
+
+
+def row_label(label: str) -> str:
+    """The row of a label in tables: all Retrains that models are compared with are one row."""
+    return RETRAIN if is_retrain(label) else label
+
+
 def settings_of(benchmark: Benchmark, label: str) -> Mapping[str, Any]:
     """The benchmark's settings for a label; every Retrain has those of `retrain`."""
     named = RETRAIN if is_retrain(label) or label == HELD_OUT else label

@@ -13,14 +13,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from benchmark_adapters.grid.columns import panel_columns
-from benchmark_adapters.grid.table import (
-    CONTROL_NOTE,
-    MARK,
-    reached_by_controls,
-    scenario_rows,
-    table_cell,
-    table_title,
-)
+from benchmark_adapters.grid.rows import reached_by_controls, scenario_rows
+from benchmark_adapters.grid.table import CONTROL_NOTE, MARK, table_cell, table_title
 from benchmark_adapters.records.provenance import command
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.report.palette import DARK, LIGHT

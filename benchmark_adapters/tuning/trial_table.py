@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark_adapters.grid.table import aligned_lines
+from benchmark_adapters.grid.aligned import aligned_lines
 from benchmark_adapters.tuning.choice import TrialResult, TunedMethod
 from suli_plugin.unlearner import Scope
 

@@ -3,11 +3,8 @@
 import pytest
 
 from benchmark_adapters.grid.columns import gap_to_retrain, panel_columns
-from benchmark_adapters.grid.table import (
-    reached_by_controls,
-    scenario_rows,
-    scenario_tables,
-)
+from benchmark_adapters.grid.rows import reached_by_controls, scenario_rows
+from benchmark_adapters.grid.table import scenario_tables, table_cell
 
 
 def record(method, seed=0, control=False, scope="class-wise", **metrics):
@@ -21,6 +18,7 @@ def record(method, seed=0, control=False, scope="class-wise", **metrics):
         "benchmark": "b", "scenario": "class-3", "scope": scope, "method": method, "seed": seed,
         "metrics": scores, "control": control, "seconds": {"update": 1.0, "total": 2.0},
         "passes": {"forward": {"forget": 10, "retain": 5}, "backward": {"forget": 3}},
+        "same_recipe": True if method == "retrain" else None, "hyperparameters": {},
     }  # fmt: skip
 
 
@@ -62,7 +60,7 @@ def test_controls_and_references_are_apart_and_never_best():
 
 
 def test_a_value_that_there_is_not_is_a_dash():
-    assert "-" in scenario_tables([record("suli")]).splitlines()[-2].split()
+    assert "-" in scenario_tables([record("suli")], panel=True).splitlines()[-2].split()
 
 
 def test_a_column_in_which_a_control_is_as_good_is_marked_but_not_for_cost():
@@ -75,11 +73,44 @@ def test_a_column_in_which_a_control_is_as_good_is_marked_but_not_for_cost():
     reached = {columns[i].title: by for i, by in reached_by_controls(columns, made).items()}
     assert reached["retain %"] == ["logit_mask"] and "update s" not in reached
     columns, made = scenario_rows(rows, panel_columns(rows))
-    assert [column.title for column in columns] == ["probe-forget %"]
-    assert not reached_by_controls(columns, made)
-    assert made[1].best == {0} and not made[0].best and not made[2].best
-    text = scenario_tables(rows)
+    probe = [column.title for column in columns].index("probe-forget %")
+    assert probe not in reached_by_controls(columns, made)
+    assert [probe in row.best for row in made] == [False, True, False]
+    text = scenario_tables(rows, panel=True)
     assert "retain %†" in text and "probe-forget %†" not in text and "70.0*" in text
+
+
+def test_the_dagger_compares_spreads_and_not_bare_means():
+    rows = [
+        *(record("suli", seed, forget_accuracy=v) for seed, v in enumerate((0.0, 0.2))),
+        *(record("bn_drift", seed, True, forget_accuracy=v) for seed, v in enumerate((0.1, 0.3))),
+        *(record("far", seed, True, forget_accuracy=v) for seed, v in enumerate((0.8, 0.9))),
+    ]
+    columns, made = scenario_rows(rows)
+    forget = [column.title for column in columns].index("forget %")
+    assert reached_by_controls(columns, made)[forget] == ["bn_drift"]
+    uncontrolled = [{**each, "control": False} for each in rows]
+    assert forget not in reached_by_controls(*scenario_rows(uncontrolled))
+
+
+def test_all_retrains_are_one_row_and_another_recipe_is_no_yardstick():
+    rows = [
+        record("suli", zrf=0.4),
+        record("retrain", zrf=0.5),
+        record("retrain@2", zrf=0.7),
+        record("retrain_held_out", zrf=0.6),
+    ]
+    columns, made = scenario_rows(rows, panel_columns(rows))
+    zrf = [column.title for column in columns].index("ZRF")
+    assert {row.label: row.values[zrf] for row in made} == {
+        "suli": [0.4], "retrain": [0.5, 0.7], "retrain_held_out": [0.6],
+    }  # fmt: skip
+    assert "(-1.4)" in scenario_tables(rows, panel=True)
+    gap = [column.title for column in columns].index("gap %")
+    assert made[0].values[gap] != [None]
+    unequal = [{**each, "same_recipe": False} for each in rows]
+    columns, made = scenario_rows(unequal, panel_columns(unequal))
+    assert not made[0].best & {gap, zrf} and made[0].values[gap] == [None]
 
 
 def test_without_retrain_nothing_is_nearest_to_it():
@@ -88,7 +119,10 @@ def test_without_retrain_nothing_is_nearest_to_it():
         record("bn_drift", control=True, zrf=0.5, linear_probe_forget_accuracy=0.9),
     ]
     columns, made = scenario_rows(rows, panel_columns(rows))
-    assert not made[0].best and not reached_by_controls(columns, made)
+    further = {
+        columns.index(column) for column in columns if column.title in ("probe-forget %", "ZRF")
+    }
+    assert not made[0].best & further and not reached_by_controls(columns, made).keys() & further
 
 
 def relearned(method, *updates, reached=(), **more):
@@ -106,15 +140,16 @@ def test_a_relearn_time_that_ran_out_is_a_bound_and_in_no_mean():
         *relearned("suli", 41.0, 100.0, reached=(0,)),
         *relearned("logit_mask", 100.0, 100.0, control=True),
     ]
-    lines = scenario_tables(rows).splitlines()
-    panel = lines[lines.index("the further metrics:") :]
-    shown = {line.split()[0]: line.split(maxsplit=1)[1] for line in panel if " " in line.strip()}
-    assert shown["retrain"] == "41.0 ± 1.4" and shown["su"] == "31.5 ± 2.1*"
-    assert shown["suli"] == "> 100 (1 of 2)" and shown["logit_mask"] == "> 100"
     columns, made = scenario_rows(rows, panel_columns(rows))
-    assert not reached_by_controls(columns, made) and [row.mean(0) for row in made] == [
-        41.0, 31.5, None, None,
-    ]  # fmt: skip
+    relearn = [column.title for column in columns].index("relearn")
+    shown = {row.label: table_cell(row, relearn, columns[relearn]).strip() for row in made}
+    assert shown == {
+        "retrain": "41.0 ± 1.4", "su": "31.5 ± 2.1*", "suli": "> 100 (1 of 2)",
+        "logit_mask": "> 100",
+    }  # fmt: skip
+    assert "> 100 (1 of 2)" in scenario_tables(rows, panel=True)
+    assert relearn not in reached_by_controls(columns, made)
+    assert [row.mean(relearn) for row in made] == [41.0, 31.5, None, None]
 
 
 def test_nothing_is_near_to_a_retrain_whose_relearn_time_ran_out():
@@ -124,4 +159,6 @@ def test_nothing_is_near_to_a_retrain_whose_relearn_time_ran_out():
         *relearned("logit_mask", 100.0, control=True),
     ]
     columns, made = scenario_rows(rows, panel_columns(rows))
-    assert not any(row.best for row in made) and not reached_by_controls(columns, made)
+    relearn = [column.title for column in columns].index("relearn")
+    assert not any(relearn in row.best for row in made)
+    assert relearn not in reached_by_controls(columns, made)
