@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Verdict = Literal[
     "like Retrain",
@@ -31,6 +31,9 @@ class TestResult:
     (on the test's scale). retrains: the k Retrains' values, with mean and deviation, None without
     Retrains. no_power: why the test decides nothing in this case, empty if it has power.
     """
+
+    # Its name is no test's for pytest.
+    __test__: ClassVar[bool] = False
 
     name: str
     title: str
