@@ -142,6 +142,7 @@ _RECORD = {
     "unlearned_hash": SHA256,
     # A request has no Retrain to compare with, and the checkpoint is its evidence.
     "compared_with": NULL,
+    "same_recipe": NULL,
     "evidence": NULL,
     "plugin": of_dataclass(Origin),
     "versions": an_object(dict.fromkeys(("python", *LIBRARIES), TEXT)),
