@@ -80,7 +80,7 @@ def plan(
                 if label in methods and len(chosen) == 1:
                     raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
                 continue
-            settings = {**settings_of(benchmark, label), **changes.get(label, {})}
+            settings = {**settings_of(benchmark.settings, label), **changes.get(label, {})}
             unlearner = registry.unlearner(label, scope, settings)
             cells += [
                 _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)

@@ -68,10 +68,10 @@ def row_label(label: str) -> str:
     return RETRAIN if is_retrain(label) else label
 
 
-def settings_of(benchmark: Benchmark, label: str) -> Mapping[str, Any]:
-    """The benchmark's settings for a label; every Retrain has those of `retrain`."""
+def settings_of(settings: Mapping[str, Mapping[str, Any]], label: str) -> Mapping[str, Any]:
+    """A label's settings among a benchmark's; every Retrain has those of `retrain`."""
     named = RETRAIN if is_retrain(label) or label == HELD_OUT else label
-    return benchmark.settings.get(label, benchmark.settings.get(named, {}))
+    return settings.get(label, settings.get(named, {}))
 
 
 def trained_before(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any], Path] | None:
@@ -100,4 +100,6 @@ def _same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _retrain_fields(benchmark: Benchmark, registry: Registry, scope: Scope) -> dict[str, Any]:
-    return registry.unlearner(RETRAIN, scope, settings_of(benchmark, RETRAIN)).hyperparameters()
+    return registry.unlearner(
+        RETRAIN, scope, settings_of(benchmark.settings, RETRAIN)
+    ).hyperparameters()

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.grid.retrains import HELD_OUT, is_retrain
 from benchmark_adapters.records.record import write_atomically
 from benchmark_adapters.records.strict_json import strict_json
 from leaderboards.board.metrics import BoardMetric, Level
@@ -17,7 +18,6 @@ from suli_plugin.unlearner import SCOPES, Scope
 
 SCHEMA_VERSION = 1
 SETS = ("forget", "retain", "test", "reference")
-REFERENCES = ("original", "retrain")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class Board:
             "scenarios": scenarios,
             "metrics": [metric.as_dict() for metric in self.metrics],
         }
+
+
+def is_reference(method: str) -> bool:
+    """Whether it is no method but what methods are compared with: the original, a Retrain."""
+    return method in ("original", HELD_OUT) or is_retrain(method)
 
 
 def board_names() -> list[str]:

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark_adapters.records.evidence import LOGITS_SUFFIX, MODEL_SUFFIX
-from benchmark_adapters.records.record import KEYS, canonical, check_record
+from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.strict_json import strict_json
+from leaderboards.claims.claimed_record import SUFFIX, checked_record
+from leaderboards.claims.forms import check_form
 
 SCHEMA_VERSION = 1
 FOLDER = "submissions"
 EVIDENCE = "evidence"
-SUFFIX = {"model": MODEL_SUFFIX, "logits": LOGITS_SUFFIX}
 RECORDS_LIMIT = 2_000
-_FORMS = {
-    "board": r"[a-z0-9][a-z0-9_-]{0,63}\.(class|instance)-wise",
-    "method": r"[a-z][a-z0-9_]{0,63}(@[a-z0-9_]{1,32})?",
-    "submitter": r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?",
-    "scenario": r"(class|instance)-\d{1,6}",
-    "sha256": r"[0-9a-f]{64}",
-    "commit": r"[0-9a-f]{40}",
-    "repository": r"\w[\w.-]{0,95}/\w[\w.-]{0,95}",
-}
-_PRECISIONS = ("no", "bf16", "fp16")
-# What a record may hold beyond the keys that it must.
-_FURTHER = {"control", "notes", "git_commit", "compared_with", "evidence"}
 
 
 @dataclass(frozen=True)
@@ -84,14 +71,22 @@ class Submission:
         return values
 
     def evidence_path(self, record: Mapping[str, Any], key: str) -> str:
-        """The file of a record's `model` or `logits` in a store, named by its hash alone."""
+        """The file of a record's model, logits or features in a store, named by its hash alone."""
         return f"{EVIDENCE}/{self.id}/{record['evidence'][key]['sha256']}{SUFFIX[key]}"
 
     def evidence_paths(self) -> list[str]:
         """All files of evidence that belong to it; records of one and the same model share one."""
-        kinds = ["logits"] if self.checkpoints else ["logits", "model"]
-        paths = (self.evidence_path(record, kind) for record in self.claimed for kind in kinds)
+        paths = (
+            self.evidence_path(record, kind)
+            for record in self.claimed
+            for kind in self.evidence_kinds(record)
+        )
         return list(dict.fromkeys(paths))
+
+    def evidence_kinds(self, record: Mapping[str, Any]) -> list[str]:
+        """What a store has of a record: what it names, but models that are among checkpoints."""
+        kinds = [kind for kind in SUFFIX if kind in record["evidence"]]
+        return [kind for kind in kinds if kind != "model" or self.checkpoints is None]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -116,13 +111,6 @@ def id_prefix(board: str, method: str) -> str:
 def record_name(record: Mapping[str, Any]) -> str:
     """How a record is named in messages and verdicts: `class-3/0`."""
     return f"{record['scenario']}/{record['seed']}"
-
-
-def check_form(kind: str, value: object) -> str:
-    """The value, if it has the form of its kind (`method`, `submitter`, ...). Raises ValueError."""
-    if not isinstance(value, str) or not re.fullmatch(_FORMS[kind], value, re.ASCII):
-        raise ValueError(f"{kind} must match {_FORMS[kind]}, got {value!a:.80}")
-    return value
 
 
 def read_submission(data: bytes, path: str) -> Submission:
@@ -157,78 +145,9 @@ def _checked(values: dict[str, Any]) -> Submission:
         submitter=check_form("submitter", values["submitter"]),
         created=_text(values["created"], "created"),
         needs=tuple(needs),
-        claimed=tuple(_checked_record(record, number) for number, record in enumerate(claimed, 1)),
+        claimed=tuple(checked_record(record, number) for number, record in enumerate(claimed, 1)),
         checkpoints=_checkpoints(values["checkpoints"]),
     )
-
-
-def _checked_record(record: Any, number: int) -> Mapping[str, Any]:
-    try:
-        check_record(record)
-        _check_parts(record)
-    except ValueError as error:
-        raise ValueError(f"record {number} of {_said_to_be(record)}: {error}") from error
-    checked: Mapping[str, Any] = record
-    return checked
-
-
-def _said_to_be(record: Any) -> str:
-    """What a record says it is of, for messages, as far as it can be told."""
-    if not isinstance(record, Mapping):
-        return "nothing"
-    return f"{record.get('scenario')!a:.40}, seed {record.get('seed')!a:.40}"
-
-
-def _check_parts(record: Mapping[str, Any]) -> None:
-    unknown = record.keys() - KEYS.keys() - _FURTHER
-    if unknown:
-        raise ValueError(f"it has the unknown keys {sorted(unknown)!a:.200}")
-    check_form("scenario", record["scenario"])
-    check_form("method", record["method"])
-    if record["precision"] not in _PRECISIONS:
-        raise ValueError(f"precision must be one of {_PRECISIONS}, got {record['precision']!a:.40}")
-    if isinstance(record["seed"], bool) or record["seed"] < 0:
-        raise ValueError(f"seed must be a whole number from 0, got {record['seed']!r:.40}")
-    _check_numbers(record["seconds"], "seconds", ("update", "total"))
-    for kind in ("forward", "backward"):
-        passes = record["passes"].get(kind)
-        _check_numbers(passes, f"passes.{kind}", passes if isinstance(passes, dict) else ())
-    for name in ("cell", "original_hash", "unlearned_hash", "forget_set_hash"):
-        check_form("sha256", record[name])
-    if record.get("compared_with") is not None:
-        check_form("sha256", record["compared_with"])
-    if set(record["plugin"]) != {"plugin", "distribution", "version"}:
-        raise ValueError("plugin must name plugin, distribution and version")
-    for texts in (record["plugin"], record["versions"], record["set_hashes"]):
-        if not all(isinstance(value, str) for value in texts.values()):
-            raise ValueError("plugin, versions and set_hashes must hold texts")
-    if not isinstance(record.get("control", False), bool):
-        raise ValueError("control must be true or false")
-    _check_evidence(record)
-
-
-def _check_evidence(record: Mapping[str, Any]) -> None:
-    evidence, stem = record.get("evidence"), f"{record['seed']}-{record['cell'][:12]}"
-    if not isinstance(evidence, dict) or evidence.keys() != SUFFIX.keys():
-        raise ValueError("it has no evidence: run without --no-evidence")
-    for key, suffix in SUFFIX.items():
-        entry = evidence[key]
-        if not isinstance(entry, dict) or entry.keys() != {"file", "sha256"}:
-            raise ValueError(f"evidence.{key} must name file and sha256")
-        if entry["file"] != stem + suffix:
-            raise ValueError(
-                f"evidence.{key}.file must be {stem + suffix}, got {entry['file']!a:.80}"
-            )
-        check_form("sha256", entry["sha256"])
-
-
-def _check_numbers(values: Any, what: str, names: Any) -> None:
-    if not isinstance(values, dict):
-        raise ValueError(f"{what} must be an object")
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise ValueError(f"{what}.{name:.40} must be a number from 0, got {value!a:.40}")
 
 
 def _checkpoints(value: Any) -> Checkpoints | None:

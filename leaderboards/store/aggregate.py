@@ -9,7 +9,7 @@ from typing import Any
 from benchmark_adapters.grid.columns import gap_to_retrain, unreached
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.records.strict_json import JSON_LIMIT
-from leaderboards.board.board import REFERENCES, Board, board_names, load_board
+from leaderboards.board.board import Board, board_names, is_reference, load_board
 from leaderboards.board.metrics import score_values
 from leaderboards.board.paper_values import paper_values
 from leaderboards.claims.submission import FOLDER, Submission, read_submission, record_name
@@ -88,7 +88,7 @@ def _paper_row(
         metrics[name] = {"mean": mean, "std": std, "n": paper["seeds"]}
     row = {
         "board": board.name, "scope": board.scope, "method": method, "control": False,
-        "reference_row": method in REFERENCES, "paper": True, "state": "reported",
+        "reference_row": is_reference(method), "paper": True, "state": "reported",
         "n": paper["seeds"], "metrics": metrics, "source": paper["source"],
     }  # fmt: skip
     if board.scope == "instance-wise":
@@ -115,7 +115,7 @@ def _row(
         "scope": first["scope"],
         "method": submission.method,
         "control": bool(first.get("control", False)),
-        "reference_row": submission.method in REFERENCES,
+        "reference_row": is_reference(submission.method),
         "paper": False,
         "needs": list(submission.needs),
         "needs_only_forget": list(submission.needs) == ["forget"],

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
+from benchmark_adapters.audit.observation import FORGOTTEN_LIMIT, OTHERS_LIMIT, SETS
+from benchmark_adapters.audit.observation_file import FEATURES_LIMIT
 from benchmark_adapters.hub.access import HubSource
 from benchmark_adapters.hub.files import HubFiles, hub_files
 from benchmark_adapters.originals.weight_files import Weights, read_weights
 from benchmark_adapters.records.evidence import unpacked_logits
 from benchmark_adapters.records.strict_json import JSON_LIMIT
-from leaderboards.board.board import Board
+from leaderboards.board.board import Board, is_reference
 from leaderboards.claims.submission import (
     FOLDER,
-    SUFFIX,
     Checkpoints,
     Submission,
     id_prefix,
@@ -28,6 +30,8 @@ from leaderboards.store.files import StoreFiles
 
 # A ResNet-50 has 100 MB.
 MODEL_LIMIT = 512 * 2**20
+# Features of an image; a ResNet-50 has 2,048.
+_WIDTH = 4096
 # What a safetensors header and gzip's frame may add.
 _OVERHEAD = 2**16
 Record = Mapping[str, Any]
@@ -48,6 +52,14 @@ class StoreEvidence:
             found = read_submission(self.files.read(path, JSON_LIMIT), path)
             self._submissions[submission_id] = found
         return self._submissions[submission_id]
+
+    def references_and_controls(self) -> Iterator[Submission]:
+        """The submissions to this board that are of no method, in the order of their names."""
+        named = re.compile(rf"{FOLDER}/{re.escape(self.board.name)}-(.+)-[0-9a-f]{{12}}\.json")
+        for path in sorted(self.files.sizes):
+            method = found[1].replace("-at-", "@") if (found := named.fullmatch(path)) else ""
+            if is_reference(method) or method in self.board.controls:
+                yield self.submission(path.removeprefix(f"{FOLDER}/").removesuffix(".json"))
 
     def of_method(self, method: str) -> Iterator[Submission]:
         """The submissions of a method to this board, in the order of their names."""
@@ -81,11 +93,8 @@ class StoreEvidence:
         there = self.files.sizes
         said = []
         for record in submission.claimed:
-            for key in SUFFIX:
-                path = submission.evidence_path(record, key)
-                if key == "model" and submission.checkpoints is not None:
-                    continue
-                limit = self.logits_limit(record) if key == "logits" else MODEL_LIMIT
+            for key in submission.evidence_kinds(record):
+                path, limit = submission.evidence_path(record, key), self._limit(record, key)
                 if path not in there:
                     said.append(f"{record_name(record)}: the evidence {path} is not there")
                 elif there[path] > limit:
@@ -94,6 +103,17 @@ class StoreEvidence:
                         f"are read"
                     )
         return said
+
+    def _limit(self, record: Record, kind: str) -> int:
+        limits = {"logits": self.logits_limit, "features": self.features_limit}
+        return limits[kind](record) if kind in limits else MODEL_LIMIT
+
+    def features_limit(self, record: Record) -> int:
+        """Bytes of a record's features, as they are and settled, of no more than so many a row."""
+        sizes = self.board.scenarios[record["scenario"]].sizes
+        rows = sum(min(sizes[name], FORGOTTEN_LIMIT + OTHERS_LIMIT) for name in SETS)
+        values = 2 * rows * (_WIDTH + self.board.outputs) + self.board.outputs * (_WIDTH + 1)
+        return min(FEATURES_LIMIT, 4 * values + _OVERHEAD)
 
     def logits_limit(self, record: Record) -> int:
         """Bytes of a record's logits without compression, which does not make files larger."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from benchmark_adapters.hub.access import REPOSITORY
-from leaderboards.claims.submission import check_form
+from leaderboards.claims.forms import check_form
 from leaderboards.store.files import FolderFiles, StoreFiles
 from leaderboards.store.hub import HubStore
 from suli_plugin.failure import Failure

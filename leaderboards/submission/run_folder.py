@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.record import canonical, digest, read_record
-from leaderboards.board.board import REFERENCES, Board
-from leaderboards.claims.submission import SUFFIX, Checkpoints, Submission
+from leaderboards.board.board import Board, is_reference
+from leaderboards.claims.submission import Checkpoints, Submission
 from suli_plugin.registry import Registry
 
 Record = Mapping[str, Any]
@@ -79,7 +79,7 @@ def _chosen(
             f"{board.name}: scenarios {', '.join(board.scenarios)}, seeds "
             f"{', '.join(map(str, board.seeds))}"
         )
-    references = [method for method in REFERENCES if method in whole and method not in chosen]
+    references = [method for method in whole if is_reference(method) and method not in chosen]
     return [*references, *chosen]
 
 
@@ -133,9 +133,8 @@ def _submission(
 
 
 def _evidence(submission: Submission, path: Path, record: Record) -> dict[str, Path]:
-    kinds = ["logits"] if submission.checkpoints else list(SUFFIX)
     found = {}
-    for kind in kinds:
+    for kind in submission.evidence_kinds(record):
         local = evidence_path(path, record, kind)
         if local is None:
             raise ValueError(

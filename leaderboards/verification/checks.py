@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from benchmark_adapters.grid.retrains import RETRAIN, same_recipe, settings_of
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import cell_of_record
-from leaderboards.board.board import REFERENCES, Board
+from leaderboards.board.board import Board, is_reference
 from leaderboards.board.measure import board_options
 from leaderboards.board.metrics import OPTIONAL
 from leaderboards.claims.submission import Submission, record_name
@@ -65,9 +66,15 @@ def _of_record(record: Record, submission: Submission, board: Board) -> Iterator
     yield from _of_original(record, board)
     if canonical(board_options(record["options"])) != canonical(board.options):
         yield f"options are {record['options']!r:.200}, the board's are {board.options!r:.200}"
+    if record["method"] == RETRAIN and record.get("same_recipe") not in (None, _agrees(record)):
+        yield f"same_recipe is {record['same_recipe']}, its hyper-parameters say otherwise"
     if record["cell"] != cell_of_record(record):
         yield "its cell key is not that of its hyper-parameters, seed and data: it was altered"
     yield from _of_metrics(record, board)
+
+
+def _agrees(record: Record) -> bool:
+    return same_recipe(record["original"].get("recipe"), record["hyperparameters"])
 
 
 def _of_sets(record: Record, board: Board) -> Iterator[str]:
@@ -134,7 +141,7 @@ def _of_method(
     name = submission.method.partition("@")[0]
     known = registry.unlearners.get(name)
     if known is None:
-        if submission.method in (*REFERENCES, *board.controls):
+        if _is_fixed(submission.method, board):
             yield f"{submission.method} is not installed here"
         return
     unlearner = _made(lambda: registry.unlearner(submission.method, board.scope))
@@ -170,14 +177,20 @@ def _of_hyperparameters(
     needs = sorted(own.resources(scope))
     if needs != sorted(submission.needs):
         yield f"{label} needs {needs}, it says {list(submission.needs)!a:.200}"
-    if "@" in label or label in (*REFERENCES, *board.controls):
-        expected = registry.unlearner(label, scope, settings.get(label, {})).hyperparameters()
+    if "@" in label or _is_fixed(label, board):
+        given = settings_of(settings, label)
+        expected = registry.unlearner(label, scope, given).hyperparameters()
         for name, value in expected.items():
             if canonical(claimed[name]) != canonical(value):
                 yield (
                     f"{label} has {name}={value!r} on this board, not {claimed[name]!r:.60}: "
                     f"submit other settings under the method's own name"
                 )
+
+
+def _is_fixed(method: str, board: Board) -> bool:
+    """Whether its settings are the board's to say."""
+    return is_reference(method) or method in board.controls
 
 
 def _made(make: Callable[[], Unlearner]) -> Unlearner | str:

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from leaderboards.board.board import REFERENCES
+from leaderboards.board.board import is_reference
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import Record, StoreEvidence
 
 
 def competes(submission: Submission, store: StoreEvidence) -> bool:
     """Whether it is a method: no reference row and no control."""
-    return submission.method not in (*REFERENCES, *store.board.controls)
+    return not (is_reference(submission.method) or submission.method in store.board.controls)
 
 
 def impostors(
@@ -31,17 +31,16 @@ def impostors(
     if record["unlearned_hash"] == record["original_hash"]:
         yield not idle, f"{name}: its weights are the original's; nothing was unlearned"
         return
-    for method in (*REFERENCES, *store.board.controls):
-        for other in store.of_method(method):
-            twin = _same_case(record, other)
-            if twin is None:
-                continue
-            same = "weights" if twin["unlearned_hash"] == record["unlearned_hash"] else None
-            if same is None and _same_logits(record, logits, other, twin, store):
-                same = "logits"
-            if same is not None:
-                forgives = method == "original" and idle
-                yield not forgives, f"{name}: its {same} are those of {method} ({other.id})"
+    for other in store.references_and_controls():
+        twin = same_case(record, other)
+        if twin is None:
+            continue
+        same = "weights" if twin["unlearned_hash"] == record["unlearned_hash"] else None
+        if same is None and _same_logits(record, logits, other, twin, store):
+            same = "logits"
+        if same is not None:
+            forgives = other.method == "original" and idle
+            yield not forgives, f"{name}: its {same} are those of {other.method} ({other.id})"
 
 
 def _same_logits(
@@ -58,7 +57,8 @@ def _same_logits(
     return kept and _equal(logits, store.logits(other, twin))
 
 
-def _same_case(record: Record, other: Submission) -> Record | None:
+def same_case(record: Record, other: Submission) -> Record | None:
+    """The other submission's record of the same case and original, if it has one."""
     keys = ("scenario", "seed", "original_hash")
     wanted = [record[key] for key in keys]
     return next((r for r in other.claimed if [r[key] for key in keys] == wanted), None)

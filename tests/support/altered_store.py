@@ -5,7 +5,8 @@ import json
 
 from benchmark_adapters.records.record import digest
 from benchmark_adapters.records.run_record import cell_of_record
-from leaderboards.claims.submission import FOLDER, SUFFIX
+from leaderboards.claims.claimed_record import SUFFIX
+from leaderboards.claims.submission import FOLDER
 from leaderboards.claims.verdict import Refused
 from leaderboards.store.evidence import StoreEvidence
 from leaderboards.store.files import FolderFiles
@@ -38,8 +39,7 @@ class Store:
         self.path(method).write_text(json.dumps(submission))
 
     def evidence(self, method, record, kind):
-        suffix = {"model": ".safetensors", "logits": ".logits.safetensors.gz"}[kind]
-        name = record["evidence"][kind]["sha256"] + suffix
+        name = record["evidence"][kind]["sha256"] + SUFFIX[kind]
         return self.root / "evidence" / self.id(method) / name
 
     def verdict(self, method="suli", level="rescore", **options):

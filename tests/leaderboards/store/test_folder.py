@@ -259,4 +259,4 @@ def test_records_of_one_and_the_same_model_share_its_evidence(store):
     [submission] = StoreEvidence(FolderFiles(store.root), store.cases.board).of_method("suli")
     first = submission.claimed[0]
     once, twice = (replace(submission, claimed=(first,) * count) for count in (1, 2))
-    assert twice.evidence_paths() == once.evidence_paths() and len(once.evidence_paths()) == 2
+    assert twice.evidence_paths() == once.evidence_paths() and len(once.evidence_paths()) == 3

@@ -9,6 +9,7 @@ import pytest
 from altered_store import REGISTRY
 from click.testing import CliRunner
 
+from benchmark_adapters.records.evidence import FEATURES_SUFFIX
 from leaderboards.command import leaderboard
 from leaderboards.store.aggregate import rows
 from leaderboards.store.folder import submission_files
@@ -186,7 +187,7 @@ def test_an_amended_submission_updates_its_pull_request(suli, runs, board, resul
     proposed = HubStore(RESULTS, "hf_eve").propose([smaller], kept)
     assert (proposed.pull_request, proposed.changed) == (1, True)
     folder = f"evidence/{smaller.id}/"
-    assert len([path for path in results.files("refs/pr/1") if path.startswith(folder)]) == 2
+    assert len([path for path in results.files("refs/pr/1") if path.startswith(folder)]) == 3
     assert not HubStore(RESULTS, "hf_eve").propose([smaller], kept).changed
 
 
@@ -257,7 +258,8 @@ def test_models_may_stay_in_a_repository_of_their_own(suli, runs, board, results
                 "eve/models", "--yes")  # fmt: skip
     assert "discussions/1" in said
     sent = results.files("refs/pr/1")
-    assert not [path for path in sent if path.endswith(".safetensors")]
+    large = {path for path in sent if path.endswith(".safetensors")}
+    assert large and all(path.endswith(FEATURES_SUFFIX) for path in large)
     [path] = [path for path in sent if "-suli-" in path and path.endswith(".json")]
     named = json.loads(sent[path])["checkpoints"]
     assert named == {"repository": "eve/models", "revision": models.commit_at().sha}
