@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
+from benchmark_adapters.audit.spread import Scale
+
 Verdict = Literal[
     "like Retrain",
     "differs: under-forgotten",
@@ -39,7 +41,7 @@ class TestResult:
     title: str
     kind: str
     meaning: str
-    scale: str
+    scale: Scale
     values: Mapping[str, float | None]
     retrains: tuple[float, ...] = ()
     mean: float | None = None

@@ -9,7 +9,8 @@ from typing import Any
 
 # Shapes repeat after another number than hues do, so that a pair of both names one method.
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
-REFERENCES = ("original", "retrain")
+# Of the references, by name: their shape, and whether it is filled.
+REFERENCES = {"original": ("*", False), "retrain": ("*", True), "retrain_held_out": ("d", True)}
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def marks(theme: Theme, labels: Iterable[str], controls: Iterable[str]) -> dict[
         if label in apart:
             found[label] = Mark(theme.faint, next(hollow), filled=False)
         elif label in REFERENCES:
-            found[label] = Mark(theme.text, "*", filled=label == "retrain")
+            found[label] = Mark(theme.text, *REFERENCES[label])
         else:
             found[label] = Mark(next(hues), next(shapes), filled=True)
     return found
