@@ -97,12 +97,15 @@ _CLASS_WISE: dict[str, _Kind] = {
     "linear_probe_forget_accuracy": _Kind("nearest", found="trained"),
     "linear_probe_retain_accuracy": _Kind("higher", 1, scored_on="test", found="trained"),
 }
+# What says how far a model is from Retrain, if that had the original's recipe.
+TO_RETRAIN = frozenset(
+    {"activation_distance", "js_divergence", "average_gap", "tow", "anamnesis_index"}
+)
 # Undefined for some models, so that a record may lack them.
-OPTIONAL = frozenset(
-    {"activation_distance", "js_divergence", "average_gap", "tow", "anamnesis_index",
-     "relearn_updates", "relearn_reached", "linear_probe_forget_accuracy",
-     "linear_probe_retain_accuracy"}
-)  # fmt: skip
+OPTIONAL = TO_RETRAIN | {
+    "relearn_updates", "relearn_reached", "linear_probe_forget_accuracy",
+    "linear_probe_retain_accuracy",
+}  # fmt: skip
 
 
 def board_metrics(scope: Scope, smallest: Mapping[str, int]) -> tuple[BoardMetric, ...]:

@@ -7,12 +7,16 @@ from statistics import mean
 from typing import Any
 
 from benchmark_adapters.grid.columns import unreached
-from benchmark_adapters.grid.retrains import RETRAIN
+from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from leaderboards.comparison.paper import NETWORKS, markdown_table, number, spread_of
 
 Record = Mapping[str, Any]
 Case = tuple[str, int]
 
+NO_YARDSTICK = (
+    "no table, since its Retrains did not have the original's recipe, and nearness to another "
+    "model says nothing."
+)
 # What tells a forgotten class from a masked one, or is meant to: title, scale, decimals.
 METRICS = {
     "linear_probe_forget_accuracy": ("Linear probe, forget %", 100, 1),
@@ -25,15 +29,20 @@ METRICS = {
 def nearness_tables(records: Sequence[Record]) -> str:
     """For each network, metrics of class-wise cases that have a Retrain; bold where nearer to it.
 
+    A network whose Retrains did not have its original's recipe has a sentence that says so.
+
     Nearer: the mean over the cases of the distance to Retrain of the same case is smaller than
     each control's. Where relearning did not come to its end only the bound is known, and counts
     in no mean.
     """
     tables = []
     for benchmark, network in NETWORKS.items():
-        whole = _with_retrain([record for record in records if record["benchmark"] == benchmark])
+        cases = _with_retrain([record for record in records if record["benchmark"] == benchmark])
+        whole = [case for case in cases if is_yardstick(case[RETRAIN])]
         if whole:
             tables.append(f"{network}:\n\n{_table(whole)}")
+        elif cases:
+            tables.append(f"{network}: {NO_YARDSTICK}")
     return "\n\n".join(tables)
 
 

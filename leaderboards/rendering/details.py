@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from leaderboards.rendering.aims import value
 from leaderboards.rendering.rows import GAP, BoardRow, Metrics
 from leaderboards.rendering.shown_metrics import in_order, shown_metric, shown_spread
-from leaderboards.rendering.tables import Column, value
+from leaderboards.rendering.tables import Column
 from leaderboards.untrusted.harmless_text import harmless
 
 _FACTS = {
+    "joined": "Mean and deviation over",
     "scenarios": "Scenarios",
     "seeds": "Seeds",
     "hardware": "Hardware",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from leaderboards.rendering.tables import BoardTable, Column, Group, TableRow
+from leaderboards.rendering.tables import NO_YARDSTICK, BoardTable, Column, Group, TableRow
 from leaderboards.untrusted.harmless_text import harmless
 
 STATES = {
@@ -69,7 +69,7 @@ def _notes(table: BoardTable) -> list[str]:
             "† A control, which forgets nothing, is as good as the best method, so that the column "
             f"does not tell methods apart ({'; '.join(reached)})."
         )
-    return notes
+    return [*notes, *([NO_YARDSTICK] if table.without_yardstick else [])]
 
 
 def table_line(cells: list[str]) -> str:

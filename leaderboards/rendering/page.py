@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboards.rendering.details import reads, row_details
 from leaderboards.rendering.plot import FRAME, RADIUS, trade_off_plots
-from leaderboards.rendering.tables import BoardTable
+from leaderboards.rendering.tables import NO_YARDSTICK, BoardTable
 from leaderboards.untrusted.harmless_text import harmless
 
 _LABELS = {
@@ -63,6 +63,7 @@ def _environment() -> Environment:
     found.filters["harmless"] = harmless
     found.globals["row_details"] = row_details
     found.globals["reads"] = reads
+    found.globals["no_yardstick"] = NO_YARDSTICK
     return found
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from leaderboards.rendering.aims import value
 from leaderboards.rendering.rows import Spread
 from leaderboards.rendering.shown_metrics import shown_metric, shown_spread
-from leaderboards.rendering.tables import BoardTable, TableRow, value
+from leaderboards.rendering.tables import BoardTable, TableRow
 from leaderboards.untrusted.harmless_text import harmless
 
 RADIUS = 7.5

@@ -39,7 +39,8 @@ class BoardRow:
     needs: the data it reads, None if nobody said. metrics: found again where they were (those are
     in verified_metrics), else as claimed. n: the seeds, each of which counts once. verified_by,
     verified_at, verified_level, reason: empty where there is none. details: the other keys, any
-    JSON, only ever shown as text.
+    JSON, only ever shown as text. same_recipe: of Retrain, whether it had the original's recipe;
+    without it nothing is compared with it.
     """
 
     board: str
@@ -55,6 +56,7 @@ class BoardRow:
     claimed: Metrics
     gap_to_retrain: Spread | None
     by_scenario: Mapping[str, Metrics]
+    same_recipe: bool
     n: int | None
     verified_by: str
     verified_at: str
@@ -81,13 +83,18 @@ class BoardRow:
 _SHOWN_APART = frozenset(
     {"board", "method", "state", "control", "reference_row", "paper", "metrics", "by_scenario",
      "claimed_metrics", "gap_to_retrain", "n", "needs", "needs_only_forget", "scope", "verified_by",
-     "verified_at", "verified_level", "verified_metrics", "reason"}
+     "verified_at", "verified_level", "verified_metrics", "reason", "same_recipe", "retrains",
+     "part_of"}
 )  # fmt: skip
 
 
 def board_rows(aggregate: Sequence[Mapping[str, Any]]) -> list[BoardRow]:
-    """Check an aggregate's rows. Raises ValueError that names the row and the key."""
-    return [_row(data, position) for position, data in enumerate(aggregate, 1)]
+    """Check an aggregate's rows. Raises ValueError that names the row and the key.
+
+    All trainings by Retrain's recipe are its one row: those that are part of it have none.
+    """
+    found = [_row(data, position) for position, data in enumerate(aggregate, 1)]
+    return [row for row, data in zip(found, aggregate, strict=True) if not data.get("part_of")]
 
 
 def _row(data: Any, position: int) -> BoardRow:
@@ -102,7 +109,8 @@ def _row(data: Any, position: int) -> BoardRow:
 
 def _checked_row(data: Mapping[str, Any]) -> BoardRow:
     claimed = _metrics(data.get("claimed_metrics"), "claimed_metrics")
-    scenarios = _mapping(data.get("by_scenario"), "by_scenario")
+    joined = _mapping(data.get("retrains"), "retrains")
+    scenarios = _mapping(joined.get("by_scenario") or data.get("by_scenario"), "by_scenario")
     return BoardRow(
         board=_text(data, "board"),
         method=_text(data, "method"),
@@ -112,17 +120,21 @@ def _checked_row(data: Mapping[str, Any]) -> BoardRow:
         paper=_flag(data, "paper"),
         needs=_names(data, "needs") if data.get("needs") is not None else None,
         needs_only_forget=_flag(data, "needs_only_forget"),
-        metrics=_metrics(data.get("metrics"), "metrics") or claimed,
+        metrics=_metrics(joined.get("metrics") or data.get("metrics"), "metrics") or claimed,
         verified_metrics=frozenset(_names(data, "verified_metrics")),
         claimed=claimed,
         gap_to_retrain=_spread(data.get("gap_to_retrain"), "gap_to_retrain"),
         by_scenario={str(key): _metrics(each, str(key)) for key, each in scenarios.items()},
-        n=_count(data.get("n"), "n"),
+        same_recipe=_flag(data, "same_recipe"),
+        n=_count(joined.get("models", data.get("n")), "n"),
         verified_by=_text_or_none(data, "verified_by"),
         verified_at=_text_or_none(data, "verified_at"),
         verified_level=_text_or_none(data, "verified_level"),
         reason=_text_or_none(data, "reason"),
-        details={str(key): value for key, value in data.items() if key not in _SHOWN_APART},
+        details={
+            **{str(key): value for key, value in data.items() if key not in _SHOWN_APART},
+            "joined": joined.get("methods"),
+        },
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from leaderboards.board.board import SETS, Board
 from leaderboards.board.metrics import BoardMetric, board_metrics
-from leaderboards.rendering.tables import Aim, ShownBoard
+from leaderboards.rendering.aims import Aim
+from leaderboards.rendering.tables import ShownBoard
 
 
 def shown_board(board: Board) -> ShownBoard:

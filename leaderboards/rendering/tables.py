@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from leaderboards.rendering.rows import GAP, BoardRow, Spread
+from benchmark_adapters.grid.retrains import HELD_OUT, RETRAIN
+from leaderboards.rendering.aims import (
+    Aim,
+    distance,
+    is_retrain,
+    is_yardstick,
+    least_distance,
+    value,
+)
+from leaderboards.rendering.rows import BoardRow
 from leaderboards.rendering.shown_metrics import COLUMNS, ShownMetric, shown_metric, shown_spread
-
-
-@dataclass(frozen=True)
-class Aim:
-    """Which values of a metric are good. ideal: what `nearest` is to; None is Retrain's mean."""
-
-    direction: Literal["higher", "lower", "nearest"]
-    ideal: float | None = None
-
-    def distance(self, value: float, retrained: float | None) -> float | None:
-        """How far a value is from good, smaller is better; only its order means something.
-
-        None where it is compared with Retrain and there is none.
-        """
-        if self.direction == "higher":
-            return -value
-        if self.direction == "lower":
-            return value
-        ideal = self.ideal if self.ideal is not None else retrained
-        return abs(value - ideal) if ideal is not None else None
 
 
 @dataclass(frozen=True)
@@ -110,6 +98,12 @@ class BoardTable:
         return [row for group in self.groups for row in group.rows]
 
     @property
+    def without_yardstick(self) -> bool:
+        """Whether there is a Retrain, but none that others may be compared with."""
+        own = [row.row for row in self.rows if is_retrain(row.row) and not row.row.paper]
+        return bool(own) and not any(map(is_yardstick, own))
+
+    @property
     def reached(self) -> dict[str, list[str]]:
         """By control, the titles of the columns in which it is as good as the best method."""
         found: dict[str, list[str]] = {}
@@ -119,6 +113,11 @@ class BoardTable:
         return found
 
 
+NO_YARDSTICK = (
+    "Retrain did not have the original's recipe, or nobody knows that: it is no yardstick, so that "
+    "there is no gap or distance to it, and nothing is nearest to it."
+)
+_REFERENCES = (RETRAIN, HELD_OUT, "original")
 _GROUPS = {
     "reference": "Reference models",
     "method": "Methods",
@@ -132,7 +131,7 @@ def board_table(board: ShownBoard, rows: Sequence[BoardRow]) -> BoardTable:
     """The table of the rows that are of this board, references first, by gap, then by name."""
     own = sorted((row for row in rows if row.board == board.name), key=_order)
     columns = _columns(board, own)
-    best = [_best(column, own) for column in columns]
+    best = [least_distance(column.name, column.aim, own) for column in columns]
     kinds = {kind: [row for row in own if _kind(row) == kind] for kind in _GROUPS}
     numbers = {id(row): i for i, row in enumerate((r for k in kinds.values() for r in k), 1)}
     groups = (
@@ -145,11 +144,6 @@ def board_table(board: ShownBoard, rows: Sequence[BoardRow]) -> BoardTable:
         if each
     )
     return BoardTable(board, tuple(columns), tuple(groups))
-
-
-def value(row: BoardRow, name: str) -> Spread | None:
-    """A row's value of a metric or of the gap to Retrain."""
-    return row.gap_to_retrain if name == GAP else row.metrics.get(name)
 
 
 def _kind(row: BoardRow) -> str:
@@ -166,7 +160,10 @@ def _kind(row: BoardRow) -> str:
 def _order(row: BoardRow) -> tuple[object, ...]:
     gap = row.gap_to_retrain
     submission = str(row.details.get("submission") or "")
-    first = not row.reference_row
+    first = len(_REFERENCES)
+    if row.reference_row:
+        name = row.method.casefold()
+        first = _REFERENCES.index(name) if name in _REFERENCES else first
     return (first, gap is None, gap.mean if gap else 0.0, row.method, row.state, submission)
 
 
@@ -181,37 +178,13 @@ def _aim(board: ShownBoard, name: str) -> Aim:
 
 
 def _with_controls(column: Column, rows: Sequence[BoardRow]) -> Column:
-    best = _best(column, rows)
+    best = least_distance(column.name, column.aim, rows)
     if best is None or column.metric.cost:
         return column
     controls = (row for row in rows if _kind(row) == "control")
-    reached = [row.method for row in controls if (key := _key(row, column, rows)) is not None
-               and key <= best]  # fmt: skip
+    keys = ((row.method, distance(row, column.name, column.aim, rows)) for row in controls)
+    reached = (method for method, key in keys if key is not None and key <= best)
     return Column(column.name, column.metric, column.aim, tuple(dict.fromkeys(reached)))
-
-
-def _best(column: Column, rows: Sequence[BoardRow]) -> float | None:
-    """The smallest distance among the methods whose figures somebody verified."""
-    methods = (row for row in rows if row.competes and row.is_verified(column.name))
-    keys = (_key(row, column, rows) for row in methods)
-    return min((key for key in keys if key is not None), default=None)
-
-
-def _key(row: BoardRow, column: Column, rows: Sequence[BoardRow]) -> float | None:
-    own = value(row, column.name)
-    if own is None or own.above is not None:
-        return None
-    # The paper's rows are near to the paper's Retrain, ours to ours.
-    retrain = (r for r in rows if r.reference_row and r.paper == row.paper and _is_retrain(r))
-    found = next((spread for r in retrain if (spread := value(r, column.name))), None)
-    theirs = found.mean if found is not None and found.above is None else None
-    distance = column.aim.distance(own.mean, theirs)
-    # Floats that differ by the order of additions only are equal.
-    return None if distance is None else round(distance, 9)
-
-
-def _is_retrain(row: BoardRow) -> bool:
-    return row.method.casefold().startswith("retrain")
 
 
 def _cells(
@@ -225,7 +198,7 @@ def _cells(
 
 def _cell(row: BoardRow, column: Column, best: float | None, rows: Sequence[BoardRow]) -> Cell:
     own = value(row, column.name)
-    key = _key(row, column, rows)
+    key = distance(row, column.name, column.aim, rows)
     is_best = key is not None and row.competes and row.is_verified(column.name) and key == best
     n = own.n if own is not None and own.above is None and own.n != row.n else None
     return Cell(shown_spread(own, column.metric), key, is_best, n)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmark_adapters.grid.columns import gap_to_retrain, unreached
-from benchmark_adapters.grid.retrains import RETRAIN
+from benchmark_adapters.grid.columns import gap_to_retrain
+from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from benchmark_adapters.records.strict_json import JSON_LIMIT
-from leaderboards.board.board import Board, board_names, is_reference, load_board
-from leaderboards.board.metrics import score_values
-from leaderboards.board.paper_values import paper_values
+from leaderboards.board.board import board_names, is_reference, load_board
+from leaderboards.board.metrics import TO_RETRAIN, score_values
 from leaderboards.claims.submission import FOLDER, Submission, read_submission, record_name
 from leaderboards.claims.verdict import Verdict, Verdicts, read_verdicts, verdicts_path
 from leaderboards.store.files import StoreFiles
+from leaderboards.store.paper_rows import paper_rows
+from leaderboards.store.retrains import Looked, with_retrains
+from leaderboards.store.spreads import Record, Spread, Values, by_scenario, spread, spreads
 
-Record = Mapping[str, Any]
-Spread = dict[str, float | int | None]
-Values = Mapping[str, float]
+Retrained = Mapping[str, tuple[Submission, Record]]
 # What a faster machine changes: the row says on which hardware its seconds were claimed.
 _CLOCKS = ("update_seconds", "total_seconds")
 
@@ -29,8 +28,9 @@ def rows(store: StoreFiles) -> list[dict[str, Any]]:
     metrics: values that were found again where somebody did, else as claimed (which is which is
     in `verified_metrics`). Each seed's value is the mean over the scenarios; `mean` and `std` are
     over the `n` seeds. A seed of which relearning ran out of updates counts in neither; `above`,
-    which is there only then, is the largest number of updates at which it was given up. Raises
-    ValueError for a submission or verdicts that cannot be read.
+    which is there only then, is the largest number of updates at which it was given up. What
+    compares with a Retrain is left out, unless that had the original's recipe. Raises ValueError
+    for a submission or verdicts that cannot be read.
     """
     submissions = stored_submissions(store)
     reported = [row for name in board_names() for row in paper_rows(load_board(name))]
@@ -39,9 +39,11 @@ def rows(store: StoreFiles) -> list[dict[str, Any]]:
         for submission in submissions
         if submission.method == RETRAIN
         for record in submission.claimed
+        if is_yardstick(record)
     }
-    own = [_row(each, verdicts_of(store, each), retrained, store) for each in submissions]
-    return [*reported, *own]
+    looked = [_looked(each, verdicts_of(store, each), retrained) for each in submissions]
+    own = [_row(each, verdicts_of(store, each.submission), retrained, store) for each in looked]
+    return [*reported, *with_retrains(own, looked)]
 
 
 def stored_submissions(store: StoreFiles) -> list[Submission]:
@@ -58,57 +60,36 @@ def verdicts_of(store: StoreFiles, submission: Submission) -> Verdicts:
     return read_verdicts(store.read(path, JSON_LIMIT), path)
 
 
-def paper_rows(board: Board) -> list[dict[str, Any]]:
-    """What the paper reports for a board's setting; none where it has no such setting."""
-    paper = paper_values()
-    setting = paper["settings"].get(board.benchmark, {})
-    by_scenario: dict[str, Mapping[str, Any]] = {
-        name: methods
-        for name, methods in setting.items()
-        if name == board.scope or (board.scope == "instance-wise" and name.startswith("instance-"))
-    }
-    methods = dict.fromkeys(method for each in by_scenario.values() for method in each)
-    return [_paper_row(board, method, by_scenario, paper) for method in methods]
-
-
 def _is_submission(path: str) -> bool:
     return path.startswith(f"{FOLDER}/") and path.endswith(".json")
 
 
-def _paper_row(
-    board: Board, method: str, by_scenario: Mapping[str, Mapping[str, Any]], paper: Any
-) -> dict[str, Any]:
-    reported = {name: each[method] for name, each in by_scenario.items() if method in each}
-    metrics: dict[str, Spread] = {}
-    for name in dict.fromkeys(metric for each in reported.values() for metric in each):
-        told = [each[name] for each in reported.values() if name in each]
-        # Deviations of several scenarios can't be joined: their seeds are not reported.
-        std = told[0]["std"] if len(told) == 1 else None
-        mean = statistics.fmean(each["mean"] for each in told)
-        metrics[name] = {"mean": mean, "std": std, "n": paper["seeds"]}
-    row = {
-        "board": board.name, "scope": board.scope, "method": method, "control": False,
-        "reference_row": is_reference(method), "paper": True, "state": "reported",
-        "n": paper["seeds"], "metrics": metrics, "source": paper["source"],
-    }  # fmt: skip
-    if board.scope == "instance-wise":
-        row["by_scenario"] = {
-            name: {metric: {**value, "n": paper["seeds"]} for metric, value in each.items()}
-            for name, each in reported.items()
-            if name != board.scope
-        }
-    return row
+def _looked(submission: Submission, verdicts: Verdicts, retrained: Retrained) -> Looked:
+    verdict = verdicts.on(submission)
+    claims = {
+        record_name(record): _comparable(score_values(record), record, retrained)
+        for record in submission.claimed
+    }
+    values = {
+        name: _comparable(_believed(claims[name], name, verdict), record, retrained)
+        for name, record in zip(claims, submission.claimed, strict=True)
+    }
+    return Looked(submission, verdict.outcome if verdict else "claimed", claims, values)
+
+
+def _comparable(values: Values, record: Record, retrained: Retrained) -> Values:
+    """Without what compares with Retrain where that is none of the original's recipe, or itself."""
+    compared = record.get("compared_with")
+    if compared in retrained and compared != record["unlearned_hash"]:
+        return values
+    return {name: value for name, value in values.items() if name not in TO_RETRAIN}
 
 
 def _row(
-    submission: Submission,
-    verdicts: Verdicts,
-    retrained: Mapping[str, tuple[Submission, Record]],
-    store: StoreFiles,
+    looked: Looked, verdicts: Verdicts, retrained: Retrained, store: StoreFiles
 ) -> dict[str, Any]:
+    submission, claims, values = looked.submission, looked.claims, looked.values
     verdict, first = verdicts.on(submission), submission.claimed[0]
-    claims = {record_name(record): score_values(record) for record in submission.claimed}
-    values = {name: _believed(claim, name, verdict) for name, claim in claims.items()}
     names = [metric for each in values.values() for metric in each]
     row = {
         "board": submission.board,
@@ -119,7 +100,7 @@ def _row(
         "paper": False,
         "needs": list(submission.needs),
         "needs_only_forget": list(submission.needs) == ["forget"],
-        "state": verdict.outcome if verdict else "claimed",
+        "state": looked.state,
         "verified_by": verdict.by if verdict else None,
         "verified_at": verdict.at if verdict else None,
         "verified_level": verdict.level if verdict else None,
@@ -133,8 +114,8 @@ def _row(
         "n": len({record["seed"] for record in submission.claimed}),
         "seeds": sorted({record["seed"] for record in submission.claimed}),
         "scenarios": list(dict.fromkeys(record["scenario"] for record in submission.claimed)),
-        "metrics": _spreads(submission.claimed, values),
-        "claimed_metrics": _spreads(submission.claimed, claims),
+        "metrics": spreads(submission.claimed, values),
+        "claimed_metrics": spreads(submission.claimed, claims),
         "gap_to_retrain": _gap(submission, values, retrained, store),
         "hyperparameters": dict(submission.hyperparameters),
         "command": first["command"],
@@ -147,7 +128,9 @@ def _row(
         "evidence_dropped": verdicts.evidence_dropped(submission) or None,
     }
     if row["scope"] == "instance-wise":
-        row["by_scenario"] = _by_scenario(submission.claimed, values)
+        row["by_scenario"] = by_scenario(submission.claimed, values)
+    if submission.method == RETRAIN:
+        row["same_recipe"] = all(map(is_yardstick, submission.claimed))
     return row
 
 
@@ -167,58 +150,10 @@ def _verified(names: Iterable[str], verdict: Verdict | None) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in found and name not in _CLOCKS]
 
 
-def _spreads(records: Sequence[Record], values: Mapping[str, Values]) -> dict[str, Spread]:
-    """Mean, deviation and number of seeds of each metric, over the means of each seed."""
-    names = dict.fromkeys(metric for each in values.values() for metric in each)
-    spreads = {
-        metric: _spread(records, {k: v.get(metric) for k, v in values.items()}) for metric in names
-    }
-    if "relearn_updates" in spreads:
-        spreads["relearn_updates"] = _relearn_spread(records, values)
-    return {metric: spread for metric, spread in spreads.items() if spread is not None}
-
-
-def _relearn_spread(records: Sequence[Record], values: Mapping[str, Values]) -> Spread | None:
-    """Over the seeds of which relearning came to its end in every scenario, with the bound."""
-    bounds = {name: unreached(each) for name, each in values.items()}
-    cut = {record["seed"] for record in records if bounds.get(record_name(record)) is not None}
-    whole = [record for record in records if record["seed"] not in cut]
-    updates = {name: each.get("relearn_updates") for name, each in values.items()}
-    spread = _spread(whole, updates)
-    own = (bounds.get(record_name(record)) for record in records)
-    above = max((bound for bound in own if bound is not None), default=None)
-    if above is None:
-        return spread
-    return {**(spread or {"mean": None, "std": None, "n": 0}), "above": above}
-
-
-def _spread(records: Sequence[Record], values: Mapping[str, float | None]) -> Spread | None:
-    by_seed: dict[int, list[float]] = {}
-    for record in records:
-        value = values.get(record_name(record))
-        if value is not None:
-            by_seed.setdefault(record["seed"], []).append(value)
-    means = [statistics.fmean(each) for _, each in sorted(by_seed.items())]
-    if not means:
-        return None
-    std = statistics.stdev(means) if len(means) > 1 else None
-    return {"mean": statistics.fmean(means), "std": std, "n": len(means)}
-
-
-def _by_scenario(
-    records: Sequence[Record], values: Mapping[str, Values]
-) -> dict[str, dict[str, Spread]]:
-    scenarios = dict.fromkeys(record["scenario"] for record in records)
-    return {
-        scenario: _spreads([r for r in records if r["scenario"] == scenario], values)
-        for scenario in scenarios
-    }
-
-
 def _gap(
     submission: Submission,
     values: Mapping[str, Values],
-    retrained: Mapping[str, tuple[Submission, Record]],
+    retrained: Retrained,
     store: StoreFiles,
 ) -> Spread | None:
     """The gap to the Retrain that each record is compared with, where the store has it."""
@@ -234,4 +169,4 @@ def _gap(
         )
         mine = {**record, "metrics": values[name]}
         gaps[name] = gap_to_retrain(mine, {record["seed"]: {**golden, "metrics": believed}})
-    return _spread(submission.claimed, gaps)
+    return spread(submission.claimed, gaps)

@@ -1,6 +1,7 @@
 """Rows of three boards as an aggregate has them, for tests of what is rendered from them."""
 
-from leaderboards.rendering.tables import Aim, ShownBoard
+from leaderboards.rendering.aims import Aim
+from leaderboards.rendering.tables import ShownBoard
 
 NAMES = {
     "class-wise": ("retain_accuracy", "forget_accuracy", "test_retain_accuracy",
@@ -87,6 +88,7 @@ def _row(board, method, values):
         "method": method,
         "control": method in ("bn_drift", "logit_mask"),
         "reference_row": method in ("original", "retrain"),
+        "same_recipe": method == "retrain",
         "paper": False,
         "needs": needs,
         "needs_only_forget": needs == ["forget"],

@@ -162,7 +162,7 @@ def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retra
     def seen(method, probe, relearn, seed=0, **more):
         metrics = {"linear_probe_forget_accuracy": probe, "relearn_updates": relearn}
         made = record(method, seed=seed, relearn_reached=float(relearn < 200), **metrics)
-        return {**made, **more}
+        return {**made, "same_recipe": True, **more}
 
     mask, drift = ({"control": True} for _ in range(2))
     other = [{**seen(*made), "benchmark": "cifar10-resnet18"} for made in [
@@ -173,6 +173,9 @@ def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retra
         seen("bn_drift", 0.94, 5.0, **drift), seen("suli", 0.93, 28.0), seen("su", 0.95, 3.0),
         seen("suli", 0.1, 98.0, seed=1),
     ])  # fmt: skip
+    recipes = [seen("retrain", 0.8, 98.0, same_recipe=False), seen("suli", 0.93, 28.0)]
+    told = nearness_tables(recipes)
+    assert "did not have the original's recipe" in told and "93.0" not in told and "|" not in told
     wide, _, small = text.partition("ResNet-20:\n\n")
     assert wide.startswith("ResNet-18:\n\n") and "90.0" in wide and "93.0" not in wide
     table = rows(small)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from leaderboard_example import aggregate, boards
 
+from leaderboards.rendering.aims import Aim
 from leaderboards.rendering.rows import board_rows
-from leaderboards.rendering.tables import Aim, board_table
+from leaderboards.rendering.tables import board_table
 
 
 def table(number=0, rows=None):
@@ -172,3 +173,10 @@ def test_nothing_is_near_to_a_retrain_whose_relearn_time_ran_out():
     cells, column = relearn_cells(bounded("retrain", "logit_mask"))
     assert cells["retrain"].text == "> 100" and column.reached_by == ()
     assert {cell.key for cell in cells.values()} == {None}
+
+
+def test_without_a_retrain_of_the_originals_recipe_nothing_is_as_retrain():
+    made = table(1, rows=[{**row, "same_recipe": False} for row in aggregate()])
+    assert made.without_yardstick and not table(1).without_yardstick
+    (forget,) = [i for i, column in enumerate(made.columns) if column.name == "forget_accuracy"]
+    assert all(row.cells[forget].key is None and not row.cells[forget].best for row in made.rows)

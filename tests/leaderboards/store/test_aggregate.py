@@ -5,7 +5,7 @@ import io
 import pyarrow.parquet as pq
 
 from leaderboards.claims.submission import record_name
-from leaderboards.store.aggregate import _spreads
+from leaderboards.store.spreads import spreads as spreads_of
 from leaderboards.store.tables import parquet
 
 
@@ -17,7 +17,7 @@ def spreads(updates, reached):
             "relearn_reached": float(reached[seed][scenario])}}
         for seed in (0, 1) for scenario in (0, 1)
     ]  # fmt: skip
-    return _spreads(records, {record_name(record): record["metrics"] for record in records})
+    return spreads_of(records, {record_name(record): record["metrics"] for record in records})
 
 
 def test_seeds_that_came_to_their_end_are_averaged_over_their_scenarios():
