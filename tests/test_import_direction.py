@@ -20,7 +20,7 @@ FLOORS = (
     ("benchmark_adapters.audit",),
     ("benchmark_adapters.benchmarks", "benchmark_adapters.grid"),
     ("benchmark_adapters.deletion", "benchmark_adapters.report", "benchmark_adapters.tuning"),
-    ("benchmark_adapters.bench", "leaderboards.board"),
+    ("benchmark_adapters.bench", "benchmark_adapters.checkpoint_audit", "leaderboards.board"),
     ("leaderboards.claims",),
     ("leaderboards.store",),
     ("leaderboards.keeping", "leaderboards.verification", "leaderboards.rendering"),

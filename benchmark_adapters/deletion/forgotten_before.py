@@ -167,7 +167,7 @@ def _request(value: Mapping[str, Any]) -> EarlierRequest:
 def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
     """Of each instance-wise forget set, by its hash, the ids that the receipt lists."""
     try:
-        receipt = strict_json(_receipt(original), RECEIPT, limit=RECEIPT_LIMIT, hidden=True)
+        receipt = strict_json(receipt_beside(original), RECEIPT, limit=RECEIPT_LIMIT, hidden=True)
         if receipt["result"]["sha256"] != original.sha256:
             return {}
         parts = [receipt["forget_set"], *receipt["forgotten_before"]]
@@ -176,7 +176,8 @@ def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _receipt(original: LoadedOriginal) -> bytes:
+def receipt_beside(original: LoadedOriginal) -> bytes:
+    """The receipt's bytes beside some weights. Raises ValueError if there is none to be read."""
     if original.commit is not None:
         return hub_files(HubSource(original.source, original.commit), None).read(RECEIPT)
     place = Path(original.source).expanduser()

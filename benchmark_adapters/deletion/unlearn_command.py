@@ -10,6 +10,13 @@ import click
 
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
+from benchmark_adapters.deletion.data_options import (
+    dataset,
+    facts_options,
+    forget_options,
+    image_options,
+    set_options,
+)
 from benchmark_adapters.deletion.judgement import AT_MOST
 from benchmark_adapters.deletion.progress import round_progress
 from benchmark_adapters.deletion.publish_command import create_pr, private, sign, sign_identity
@@ -39,32 +46,15 @@ def register_commands(cli: click.Group) -> None:
 @click.option(
     "--model", required=True, metavar="SOURCE", help="The original: org/name[@rev] or a folder."
 )
-@click.option(
-    "--dataset", required=True, metavar="SOURCE",
-    help="org/name[@rev], a folder, or a stored split; SOURCE:NAME if it is one of several.",
-)  # fmt: skip
-@click.option(
-    "--forget-class", "classes", multiple=True, metavar="NAME|#N",
-    help="Forget a class, by name or (in quotes) '#3' by its place among the names.",
-)  # fmt: skip
-@click.option(
-    "--forget-ids", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
-    help="Forget these samples, one a line: a value of --id-column, a photo's path or unique "
-    "name, or SPLIT-ROW (suli splits ids); - reads standard input.",
-)  # fmt: skip
-@click.option(
-    "--forget-where", "conditions", multiple=True, metavar="COLUMN=VALUE",
-    help="Forget the samples with this value in a column, such as one person's.",
-)  # fmt: skip
+@dataset(required=True)
+@forget_options
 @click.option(
     "--method", required=True, metavar="LABEL", help="METHOD or METHOD@PRESET (suli methods)."
 )
 @click.option(
     "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Set a hyper-parameter."
 )
-@click.option("--retain", metavar="SPLIT", help="What is kept; of the training split, the rest.")
-@click.option("--test", metavar="SPLIT", help="Images never trained on, for measuring alone.")
-@click.option("--reference", metavar="SPLIT", help="Never trained on; decides when to stop.")
+@set_options
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("unlearned"), show_default=True,
     help="Folder for the unlearned checkpoint.",
@@ -89,22 +79,8 @@ def register_commands(cli: click.Group) -> None:
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True
 )
-@click.option("--image-size", type=click.IntRange(1), metavar="N", help="Resize images to NxN.")
-@click.option("--train-split", default="train", show_default=True, help="Holds what is forgotten.")
-@click.option("--config", help="The dataset's config, where it has several.")
-@click.option("--image-column", help="Where it can't be told from names and types.")
-@click.option("--label-column", help="The same for labels.")
-@click.option("--id-column", help="Unique names of samples (default: paths, or SPLIT-ROW).")
-@click.option("--architecture", help="Of the original, where its files don't say it.")
-@click.option(
-    "--num-classes", type=click.IntRange(1), metavar="N", help="Outputs of the original, likewise."
-)
-@click.option(
-    "--class-names", type=click.Path(path_type=Path), metavar="FILE",
-    help="Names of its outputs, one a line in their order, where no file of it has them.",
-)  # fmt: skip
-@click.option("--mean", metavar="LIST", help="The original's, per channel, of pixels in [0, 1].")
-@click.option("--std", metavar="LIST", help="The same for the deviation.")
+@image_options
+@facts_options
 @as_json
 def unlearn(**options: Any) -> None:
     """Make an original forget a class or listed samples; write a checkpoint and its receipt.

@@ -37,7 +37,7 @@ def check_options(options: dict[str, Any]) -> None:
     cls = registry().unlearner(options["method"].partition("@")[0], "class-wise")
     for scope in cls.needs:
         # Names, fields and values; which scope it is may only be known from the data.
-        registry().unlearner(options["method"], scope, _settings(options["changes"]))
+        registry().unlearner(options["method"], scope, settings_of(options["changes"]))
 
 
 def _check_output(output: Path, model: str, *, force: bool) -> None:
@@ -61,7 +61,7 @@ def request_of(
     from benchmark_adapters.deletion.request import make_request
     from suli_plugin.plugins import registry
 
-    data_options = _data_options(options)
+    data_options = data_options_of(options)
     original, before = _original(options, accelerator)
     data = load_deletion_data(
         data_options,
@@ -75,7 +75,7 @@ def request_of(
         original,
         data,
         options["method"],
-        _settings(options["changes"]),
+        settings_of(options["changes"]),
         registry(),
         seed=options["seed"],
         at_most=options["at_most"],
@@ -99,7 +99,8 @@ def _original(
         return original, main_first(accelerator, lambda on_main: forgotten_before(original))
 
 
-def _data_options(options: dict[str, Any]) -> DataOptions:
+def data_options_of(options: dict[str, Any]) -> DataOptions:
+    """What the command line says about the data; reads the file of `--forget-ids`."""
     from benchmark_adapters.deletion.options import DataOptions
     from benchmark_adapters.images.ids_file import read_ids
 
@@ -145,7 +146,8 @@ def _numbers(option: str, text: str) -> list[float]:
         raise ValueError(f"{option} takes numbers such as 0.49,0.48,0.45, got {text!r}") from None
 
 
-def _settings(changes: Sequence[str]) -> dict[str, Any]:
+def settings_of(changes: Sequence[str]) -> dict[str, Any]:
+    """The hyper-parameters of `--set`. Raises ValueError for another form."""
     from benchmark_adapters.grid.options import json_or_text
 
     settings = {}

@@ -1,0 +1,67 @@
+"""The verdict of a whole audit on one model, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark_adapters.audit.case_audit import LIKE, OVER, UNDER, CaseAudit, Verdict
+
+Outcome = Literal["like Retrain", "differs", "impostor", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class AuditVerdict:
+    """What an audit comes to, and why in one sentence."""
+
+    outcome: Outcome
+    sentence: str
+
+
+def verdict_of(audit: CaseAudit, label: str, name: str = "it") -> AuditVerdict:
+    """The verdict on one model of an audit. name: what the sentence calls it.
+
+    Like Retrain only if every test with power says so. Where one of the controls passes them all,
+    too, and is no impostor that the audit knows, nothing follows.
+    """
+    like, of = audit.counted(label)
+    if label in audit.impostors:
+        return AuditVerdict("impostor", f"{name} {audit.impostors[label]}")
+    if not of:
+        why = "no test has power here" if audit.limit else "there are no Retrains to compare with"
+        return AuditVerdict("cannot tell", f"cannot tell whether {name} is like Retrain: {why}")
+    if like == of:
+        return _like(audit, name, of)
+    sides = [_side(audit, label, side) for side in (UNDER, OVER)]
+    told = ", ".join(side for side in sides if side)
+    return AuditVerdict(
+        "differs", f"{name} differs from Retrain in {of - like} of {of} tests with power: {told}"
+    )
+
+
+def _like(audit: CaseAudit, name: str, of: int) -> AuditVerdict:
+    every = "the one test with power" if of == 1 else f"all {of} tests with power"
+    passed = [
+        label
+        for label, role in audit.roles.items()
+        if role == "control" and label not in audit.impostors and audit.counted(label) == (of, of)
+    ]
+    if passed:
+        return AuditVerdict(
+            "cannot tell",
+            f"cannot tell whether {name} is like Retrain: it is in {every}, and so is "
+            f"{', '.join(passed)}, which forgot nothing; more Retrains give more tests power",
+        )
+    return AuditVerdict(
+        "like Retrain", f"{name} is like Retrain in {every}, and every control can be told from it"
+    )
+
+
+def _side(audit: CaseAudit, label: str, side: Verdict) -> str:
+    titles: Sequence[str] = [
+        test.title
+        for test in audit.tests
+        if test.has_power and test.verdicts.get(label, LIKE) == side
+    ]
+    return f"{side.removeprefix('differs: ')} ({'; '.join(titles)})" if titles else ""

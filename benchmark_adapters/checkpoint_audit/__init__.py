@@ -1,0 +1,1 @@
+"""`suli audit`: anybody's unlearned checkpoint against Retrains, with cheats beside it."""
