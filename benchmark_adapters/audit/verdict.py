@@ -50,8 +50,8 @@ def _like(audit: CaseAudit, name: str, of: int) -> AuditVerdict:
     if passed:
         return AuditVerdict(
             "cannot tell",
-            f"cannot tell whether {name} is like Retrain: it is in {every}, and so is "
-            f"{', '.join(passed)}, which forgot nothing; more Retrains give more tests power",
+            f"cannot tell whether {name} is like Retrain: it is in {every}, and so are controls, "
+            f"which forgot nothing: {', '.join(passed)}; more Retrains give more tests power",
         )
     return AuditVerdict(
         "like Retrain", f"{name} is like Retrain in {every}, and every control can be told from it"
