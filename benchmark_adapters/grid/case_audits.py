@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.audit.case_audit import FORMAT, CaseAudit
+from benchmark_adapters.audit.catalogue import TESTS
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL, Judged, judge
 from benchmark_adapters.audit.observation import Observation
-from benchmark_adapters.audit.observation_file import unpacked_observation
+from benchmark_adapters.audit.observation_file import read_traits, unpacked_observation
+from benchmark_adapters.audit.relearning import RelearnRates
+from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import is_retrain
 from benchmark_adapters.grid.scored_case import ScoredCase
@@ -89,10 +92,19 @@ def _observation(
     return unpacked_observation(data, answers, scored.case.forget_classes, str(features))
 
 
+def rates_of(features: Path) -> RelearnRates | None:
+    """The rates of the relearning curves in a file of features, None if it has none."""
+    return rates_in(read_traits(features.read_bytes(), str(features)))
+
+
 def _digest(cells: Mapping[Cell, Mapping[str, Any]]) -> str:
-    """Of all that decides an audit: which models there are, by label."""
-    hashes = {cell.label: record["unlearned_hash"] for cell, record in cells.items()}
-    return hashlib.sha256(canonical(hashes).encode()).hexdigest()
+    """Of all that decides an audit: what is asked, and of which models, by label."""
+    hashes = {
+        cell.label: record.get("evidence") or record["unlearned_hash"]
+        for cell, record in cells.items()
+    }
+    decides = [FORMAT, [test.name for test in TESTS], hashes]
+    return hashlib.sha256(canonical(decides).encode()).hexdigest()
 
 
 def _read(path: Path, judged: str) -> CaseAudit | None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation_file import packed_observation
-from benchmark_adapters.grid.case_audits import audit_of
+from benchmark_adapters.grid.case_audits import audit_of, rates_of
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
 from benchmark_adapters.grid.scored_case import ScoredCase, StoredRetrained, find_retrained
@@ -107,6 +107,8 @@ class _Made:
         case = (cell.benchmark, cell.scenario, cell.seed, cell.case)
         retrained = find_retrained(self.folder, *case)
         there = _reusable(cell, self.folder)
+        if there is not None and self._lacks_curves(cell, there, retrained):
+            there = None
         if there is not None and _rightly_compared(cell, there, retrained):
             return there, True
         made, reused = self._new(cell, there, retrained)
@@ -126,6 +128,15 @@ class _Made:
         if there and logits:
             return scored.compare_again(there, logits), True
         return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
+
+    def _lacks_curves(
+        self, cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
+    ) -> bool:
+        """Whether it was observed before a Retrain said at which rates models relearn."""
+        own = evidence_path(cell.path(self.folder), record, "features")
+        if own is None or retrained is None or retrained.features is None:
+            return False
+        return rates_of(retrained.features) is not None and rates_of(own) is None
 
     def audit(self, cells: Mapping[Cell, Mapping[str, Any]]) -> CaseAudit | None:
         """What the models of a case come to, None without Retrains that are a yardstick."""

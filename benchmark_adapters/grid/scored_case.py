@@ -110,7 +110,8 @@ class ScoredCase:
         seen = self.seen_in(read_logits(stored.logits, stored.sha256))
         self.retrained = Retrained(seen, stored.relearn, stored.hash)
         if stored.features is not None:
-            self.rates = rates_in(read_traits(stored.features.read_bytes(), str(stored.features)))
+            traits = read_traits(stored.features.read_bytes(), str(stored.features))
+            self.rates = rates_in(traits)
 
     def seen_in(self, logits: Mapping[str, Tensor]) -> Observed:
         """Kept logits, by the set's name, with this case's labels.

@@ -15,6 +15,7 @@ from benchmark_adapters.grid.audit_tables import (
     audit_tables,
 )
 from benchmark_adapters.grid.columns import Column, Record, panel_columns
+from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from benchmark_adapters.grid.rows import Row, reached_by_controls, scenario_rows
 
 MARK = "†"
@@ -54,11 +55,24 @@ def scenario_tables(
 def _tables(scenario: str, records: Sequence[Record], audits: Audits, panel: bool) -> str:
     columns, rows = scenario_rows(records)
     parts = [table_title(scenario, records), _table(columns, rows, audits)]
+    parts += [] if audits else [_why_no_audit(records)]
     if panel:
         further = scenario_rows(records, panel_columns(records))
         parts += ["the further metrics:", _table(*further, deviations=True)]
         parts += [text] if (text := audit_tables(audits)) else []
     return "\n".join(parts)
+
+
+def _why_no_audit(records: Sequence[Record]) -> str:
+    retrained = [record for record in records if record["method"] == RETRAIN]
+    if not retrained:
+        return "no audit: there is no Retrain to compare with (--methods retrain,...)"
+    if not all(map(is_yardstick, retrained)):
+        return (
+            "no audit and no gap: the original's recipe is not Retrain's, or not known, and less "
+            "training looks like forgetting"
+        )
+    return "no audit: it was left out, or its evidence was not kept"
 
 
 def _table(
