@@ -8,17 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmark_adapters.audit.case_audit import FORMAT, CaseAudit
 from benchmark_adapters.audit.catalogue import TESTS
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL, Judged, judge
 from benchmark_adapters.audit.observation import Observation
-from benchmark_adapters.audit.observation_file import read_traits, unpacked_observation
-from benchmark_adapters.audit.relearning import RelearnRates
+from benchmark_adapters.audit.observation_file import (
+    packed_observation,
+    read_traits,
+    unpacked_observation,
+)
 from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import is_retrain
 from benchmark_adapters.grid.scored_case import ScoredCase
-from benchmark_adapters.records.evidence import evidence_path, read_logits
+from benchmark_adapters.metrics.panel import observe
+from benchmark_adapters.records.evidence import evidence_path, load_unlearned, read_logits
 from benchmark_adapters.records.record import canonical, write_atomically
 
 AUDIT = "audit.json"
@@ -92,9 +98,24 @@ def _observation(
     return unpacked_observation(data, answers, scored.case.forget_classes, str(features))
 
 
-def rates_of(features: Path) -> RelearnRates | None:
-    """The rates of the relearning curves in a file of features, None if it has none."""
-    return rates_in(read_traits(features.read_bytes(), str(features)))
+def with_curves(path: Path, record: Mapping[str, Any], scored: ScoredCase) -> dict[str, Any]:
+    """A record whose features hold the relearning curves, from its kept weights if they lacked.
+
+    path: the record's. It may have been made before a Retrain said at which rates models relearn.
+    """
+    weights, features = (evidence_path(path, record, key) for key in ("model", "features"))
+    if scored.rates is None or weights is None or features is None:
+        return dict(record)
+    if rates_in(read_traits(features.read_bytes(), str(features))) is not None:
+        return dict(record)
+    sha256 = record["evidence"]["model"]["sha256"]
+    model = load_unlearned(weights, sha256, scored.case.fresh_model())
+    model = model.to(scored.accelerator.device).to(memory_format=torch.channels_last)
+    seen = vars(observe(model, scored.case, scored.accelerator))
+    data = packed_observation(scored.observed(model, seen))
+    write_atomically(features, data)
+    kept = {"file": features.name, "sha256": hashlib.sha256(data).hexdigest()}
+    return {**record, "evidence": {**record["evidence"], "features": kept}}
 
 
 def _digest(cells: Mapping[Cell, Mapping[str, Any]]) -> str:

@@ -13,10 +13,11 @@ from torch import nn
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation_file import packed_observation
-from benchmark_adapters.grid.case_audits import audit_of, rates_of
+from benchmark_adapters.grid.case_audits import audit_of, with_curves
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
-from benchmark_adapters.grid.scored_case import ScoredCase, StoredRetrained, find_retrained
+from benchmark_adapters.grid.scored_case import ScoredCase
+from benchmark_adapters.grid.stored_retrained import StoredRetrained, find_retrained
 from benchmark_adapters.records.evidence import evidence_path, load_unlearned, write_evidence
 from benchmark_adapters.records.record import read_record, write_record
 from benchmark_adapters.records.run_record import Measured, run_record
@@ -107,8 +108,6 @@ class _Made:
         case = (cell.benchmark, cell.scenario, cell.seed, cell.case)
         retrained = find_retrained(self.folder, *case)
         there = _reusable(cell, self.folder)
-        if there is not None and self._lacks_curves(cell, there, retrained):
-            there = None
         if there is not None and _rightly_compared(cell, there, retrained):
             return there, True
         made, reused = self._new(cell, there, retrained)
@@ -126,17 +125,9 @@ class _Made:
         scored.compare_with(retrained)
         logits = evidence_path(cell.path(self.folder), there, "logits") if there else None
         if there and logits:
-            return scored.compare_again(there, logits), True
+            compared = scored.compare_again(there, logits)
+            return with_curves(cell.path(self.folder), compared, scored), True
         return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
-
-    def _lacks_curves(
-        self, cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
-    ) -> bool:
-        """Whether it was observed before a Retrain said at which rates models relearn."""
-        own = evidence_path(cell.path(self.folder), record, "features")
-        if own is None or retrained is None or retrained.features is None:
-            return False
-        return rates_of(retrained.features) is not None and rates_of(own) is None
 
     def audit(self, cells: Mapping[Cell, Mapping[str, Any]]) -> CaseAudit | None:
         """What the models of a case come to, None without Retrains that are a yardstick."""

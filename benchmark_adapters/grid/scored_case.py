@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
@@ -18,7 +18,8 @@ from benchmark_adapters.audit.observe import observe as observe_for_audit
 from benchmark_adapters.audit.relearning import RelearnRates, rates_on
 from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.plan import Cell
-from benchmark_adapters.grid.retrains import RETRAIN, same_recipe
+from benchmark_adapters.grid.retrains import same_recipe
+from benchmark_adapters.grid.stored_retrained import StoredRetrained
 from benchmark_adapters.metrics.panel import (
     ANAMNESIS,
     Observed,
@@ -31,52 +32,13 @@ from benchmark_adapters.metrics.panel import (
     relearning,
     yardstick,
 )
-from benchmark_adapters.metrics.relearn_time import RelearnTime
-from benchmark_adapters.records.evidence import evidence_path, read_logits
+from benchmark_adapters.records.evidence import read_logits
 from benchmark_adapters.records.provenance import state_hash
-from benchmark_adapters.records.record import read_record
 from benchmark_adapters.records.run_record import Measured
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
 from suli_plugin.runner import device_name
-
-
-@dataclass(frozen=True)
-class StoredRetrained:
-    """A retrained model of an earlier cell: the hash of its weights, its relearn time, evidence."""
-
-    hash: str
-    relearn: RelearnTime | None
-    logits: Path
-    sha256: str
-    features: Path | None = None
-
-
-def find_retrained(
-    folder: Path, benchmark: str, scenario: str, seed: int, case: str
-) -> StoredRetrained | None:
-    """The last record of Retrain on this very case below a run folder whose logits were kept.
-
-    One that did not have the original's recipe is no yardstick and not found.
-    """
-    found = []
-    for path in (folder / benchmark / scenario / RETRAIN).glob(f"{seed}-*.json"):
-        try:
-            record = read_record(path)
-        except ValueError:
-            continue
-        logits = evidence_path(path, record, "logits")
-        yardstick = same_recipe(record["original"].get("recipe"), record["hyperparameters"])
-        if record["case"] == case and logits is not None and yardstick:
-            features = evidence_path(path, record, "features")
-            found.append((record["created"], str(path), record, logits, features))
-    if not found:
-        return None
-    _, _, record, logits, features = max(found, key=lambda item: item[:2])
-    sha256 = record["evidence"]["logits"]["sha256"]
-    relearn = relearned(record["metrics"])
-    return StoredRetrained(record["unlearned_hash"], relearn, logits, sha256, features)
 
 
 class ScoredCase:
@@ -148,7 +110,8 @@ class ScoredCase:
             **self.rescore(seen),
             **relearning(relearned(record["metrics"]), self.retrained),
         }
-        return {**record, "metrics": metrics, "compared_with": self.retrained.hash}
+        compared = {"compared_with": self.retrained.hash, "same_recipe": True}
+        return {**record, "metrics": metrics, **compared}
 
     def measure(
         self,
@@ -161,19 +124,14 @@ class ScoredCase:
         """The whole panel of a model. case: the fingerprint; label: keeps its observation; recipe:
         of a Retrain, which others are compared with from here on if it is the original's.
         """
+        # Weights lie as the images of a pass do, which is faster on a CPU.
+        model = model.to(memory_format=torch.channels_last)
         seen = observe(model, self.case, self.accelerator)
         agrees = self.has_recipe(recipe) if recipe is not None else None
         is_retrained = bool(agrees)
         if is_retrained:
             self.rates = self._rates_on(model)
-        self.observations[label] = observe_for_audit(
-            model,
-            self.sets,
-            self.case.forget_classes,
-            self.accelerator,
-            answers=vars(seen),
-            rates=self.rates,
-        )
+        self.observations[label] = self.observed(model, vars(seen))
         self.logits = {name: getattr(seen, name).logits for name in self.sets}
         against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)
@@ -206,6 +164,13 @@ class ScoredCase:
             "forget_set_hash": self.set_hashes["forget"],
             "set_hashes": self.set_hashes,
         }
+
+    def observed(self, model: nn.Module, answers: Mapping[str, Predictions]) -> Observation:
+        """What an audit looks at in a model. answers: of the sets, with features."""
+        classes = self.case.forget_classes
+        return observe_for_audit(
+            model, self.sets, classes, self.accelerator, answers=answers, rates=self.rates
+        )
 
     def has_recipe(self, fields: Mapping[str, Any]) -> bool:
         """Whether a Retrain of these hyper-parameters has the original's recipe."""

@@ -38,7 +38,7 @@ class Relearning:
     lr: float = 1e-3
     shots: int = 5
     batch_size: int = 32
-    most_watched: int = 100
+    most_watched: int = 60
     batch_norm: BatchNorm | None = None
     seed: int = 0
 

@@ -9,10 +9,11 @@ import torch
 from accelerate import Accelerator
 from digits_as_images import suli
 
+from benchmark_adapters.audit.observation_file import read_traits
 from benchmark_adapters.benchmarks.digits import RECIPE, Digits
 from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
-from benchmark_adapters.grid.scored_case import find_retrained
+from benchmark_adapters.grid.stored_retrained import find_retrained
 from benchmark_adapters.metrics.accuracy import accuracies
 from benchmark_adapters.records.evidence import load_unlearned, read_logits
 from benchmark_adapters.records.provenance import state_hash
@@ -84,10 +85,16 @@ def test_a_record_is_compared_once_retrain_is_there_without_a_second_run(tmp_pat
     for method, record in by_method(second).items():
         assert record["compared_with"] == expected["retrain"]["unlearned_hash"]
         assert record["metrics"] == expected[method]["metrics"]
-    changed = {"metrics", "compared_with", "digest"}
+    # Beside its distances: relearning curves at the rates that Retrain has fixed.
+    changed = {"metrics", "compared_with", "same_recipe", "evidence", "digest"}
     assert {key for key, value in by_method(second)["original"].items() if value != first[key]} == (
         changed
     )
+    own, other = (
+        read_traits(path.with_suffix(".features.safetensors").read_bytes(), "features")
+        for path in (second.paths[0], next(together[0].rglob("original/0-*.json")))
+    )
+    assert own == other and "few_shot" in own
     third = run(tmp_path, ["original", "retrain"])
     assert third.reused == 2 and third.records == second.records
 
