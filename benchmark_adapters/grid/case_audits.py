@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from benchmark_adapters.audit.case_audit import FORMAT, CaseAudit
+from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.catalogue import TESTS
+from benchmark_adapters.audit.joined import joined, restricted
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL, Judged, judge
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.observation_file import (
@@ -28,15 +29,17 @@ from benchmark_adapters.records.evidence import evidence_path, load_unlearned, r
 from benchmark_adapters.records.record import canonical, write_atomically
 
 AUDIT = "audit.json"
+_ASKED = [test.name for test in TESTS]
 
 
 def audit_of(
     cells: Mapping[Cell, Mapping[str, Any]], folder: Path, scored: Callable[[], ScoredCase]
 ) -> CaseAudit | None:
-    """The audit of one case's cells and their records, from its file if that is of these models.
+    """The audit of one case's cells and their records.
 
-    scored: makes the case, where it must be judged. None where there are not two Retrains that
-    are a yardstick, or the original or the evidence of a model is missing.
+    scored: makes the case, where a model must be judged; those that the file beside the records
+    holds, by the same Retrains and controls, are not judged again. None where there are not two
+    Retrains that are a yardstick, or the original or the evidence of one is missing.
     """
     labels = {cell.label for cell in cells}
     retrains = [cell for cell in cells if is_retrain(cell.label)]
@@ -44,15 +47,30 @@ def audit_of(
         return None
     any_cell = retrains[0]
     path = folder / any_cell.benchmark / any_cell.scenario / f"{any_cell.seed}-{AUDIT}"
-    judged = _digest(cells)
-    there = _read(path, judged)
-    if there is not None:
-        return there
-    made = _judge(cells, retrains, folder, scored())
-    if made is not None and scored().accelerator.is_main_process:
-        content = {**made.as_dict(), "judged": judged}
-        write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return made
+    yardstick = {cell: record for cell, record in cells.items() if _decides_of_others(cell)}
+    there, judged = _read(path, yardstick)
+    new = {cell: record for cell, record in cells.items() if judged.get(cell.label) != _of(record)}
+    if there is None or new:
+        made = _judge({**yardstick, **new}, retrains, folder, scored())
+        if made is None:
+            return None
+        there = made if there is None else joined(there, made)
+        judged |= {cell.label: _of(record) for cell, record in cells.items()}
+        if scored().accelerator.is_main_process:
+            _write(path, there, judged)
+    return restricted(there, labels)
+
+
+def _decides_of_others(cell: Cell) -> bool:
+    """Whether what other models are judged by is to do with it."""
+    fixed = cell.label in (ORIGINAL, HELD_OUT) or is_retrain(cell.label)
+    return fixed or cell.unlearner.control
+
+
+def _of(record: Mapping[str, Any]) -> str:
+    """A hash of what is judged of a model."""
+    seen = record.get("evidence") or record["unlearned_hash"]
+    return hashlib.sha256(canonical(seen).encode()).hexdigest()
 
 
 def _judge(
@@ -118,19 +136,25 @@ def with_curves(path: Path, record: Mapping[str, Any], scored: ScoredCase) -> di
     return {**record, "evidence": {**record["evidence"], "features": kept}}
 
 
-def _digest(cells: Mapping[Cell, Mapping[str, Any]]) -> str:
-    """Of all that decides an audit: what is asked, and of which models, by label."""
-    hashes = {
-        cell.label: record.get("evidence") or record["unlearned_hash"]
-        for cell, record in cells.items()
-    }
-    decides = [FORMAT, [test.name for test in TESTS], hashes]
-    return hashlib.sha256(canonical(decides).encode()).hexdigest()
+def _write(path: Path, audit: CaseAudit, judged: Mapping[str, str]) -> None:
+    content = {**audit.as_dict(), "tests_asked": _ASKED, "judged": judged}
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def _read(path: Path, judged: str) -> CaseAudit | None:
+def _read(
+    path: Path, yardstick: Mapping[Cell, Mapping[str, Any]]
+) -> tuple[CaseAudit | None, dict[str, str]]:
+    """The audit in the file, and what of each model it is of; nothing if its yardstick is another.
+
+    Another yardstick: other Retrains, controls or tests than those of now.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return CaseAudit.of(content) if content.get("judged") == judged else None
+        audit, judged = CaseAudit.of(content), dict(content["judged"])
+        asked = content["tests_asked"]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return None, {}
+    ours = {cell.label: _of(record) for cell, record in yardstick.items()}
+    methods = {label for label, role in audit.roles.items() if role == "method"}
+    theirs = {label: of for label, of in judged.items() if label not in methods}
+    return (audit, judged) if asked == _ASKED and theirs == ours else (None, {})

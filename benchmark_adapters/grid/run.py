@@ -83,7 +83,12 @@ def run_grid(
                 outcome.failed.append((cell, f"{type(error).__name__}: {error}"))
             else:
                 outcome.reused += reused
-        audit = made.audit({cell: done[cell] for cell in group if cell in done})
+        try:
+            audit = made.audit({cell: done[cell] for cell in group if cell in done})
+        except ValueError as error:
+            # Damaged evidence of one case; the others are judged.
+            outcome.failed.append((group[0], f"the audit: {error}"))
+            continue
         if audit is not None:
             outcome.audits[group[0].scenario, group[0].seed] = audit
     outcome.records = [done[cell] for cell in cells if cell in done]
