@@ -96,7 +96,7 @@ def _legend(audits: Audits, names: Sequence[str]) -> str:
     )
     lines = [signs]
     for number, name in enumerate(names, 1):
-        tests = _of_name(audits, name)
+        tests = tests_by_seed(audits, name)
         why = {seed: test.no_power for seed, test in tests.items() if test.no_power}
         without = "; ".join(f"seed {seed}: {reason}" for seed, reason in why.items())
         first = next(iter(tests.values()))
@@ -106,9 +106,9 @@ def _legend(audits: Audits, names: Sequence[str]) -> str:
 
 def _values(audits: Audits, labels: Sequence[str], names: Sequence[str]) -> str:
     """Mean values over the seeds, and in brackets how many of the Retrains' deviations away."""
-    tests = [_of_name(audits, name) for name in names]
+    tests = [tests_by_seed(audits, name) for name in names]
     titles = [next(iter(of.values())).title for of in tests]
-    cells = [["value (distance)", *titles], ["Retrains", *(_spread(of) for of in tests)]]
+    cells = [["value (distance)", *titles], ["Retrains", *(retrains_spread(of) for of in tests)]]
     for label in labels:
         cells.append([label, *(_value(of, label) for of in tests)])
     lines = aligned_lines(cells)
@@ -116,13 +116,15 @@ def _values(audits: Audits, labels: Sequence[str], names: Sequence[str]) -> str:
     return "\n".join([lines[0], rule, *lines[1:], rule])
 
 
-def _of_name(audits: Audits, name: str) -> dict[int, TestResult]:
+def tests_by_seed(audits: Audits, name: str) -> dict[int, TestResult]:
+    """The results of one test; seeds without it are left out."""
     return {
         seed: test for seed, audit in audits.items() for test in audit.tests if test.name == name
     }
 
 
-def _spread(tests: Mapping[int, TestResult]) -> str:
+def retrains_spread(tests: Mapping[int, TestResult]) -> str:
+    """Mean and deviation of the Retrains' values, each meant over the seeds; a dash without."""
     known = [(test.mean, test.deviation) for test in tests.values()]
     means = [value for value, _ in known if value is not None]
     deviations = [value for _, value in known if value is not None]

@@ -94,7 +94,7 @@ def _table(
         texts = [table_cell(row, index, column) for index, column in enumerate(columns)]
         if deviations:
             texts = [
-                text + _away(row, index, column, rows)
+                text + distance_text(row, index, column, rows)
                 for (index, column), text in zip(enumerate(columns), texts, strict=True)
             ]
         cells.append([row.label, *texts])
@@ -108,8 +108,11 @@ def _audited(rows: Sequence[Row], audits: Audits) -> list[str]:
     return [audit_column(audits, row.label) for row in rows]
 
 
-def _away(row: Row, index: int, column: Column, rows: Sequence[Row]) -> str:
-    """How many deviations of several Retrains' values a row's mean is away from theirs."""
+def distance_text(row: Row, index: int, column: Column, rows: Sequence[Row]) -> str:
+    """How many deviations of several Retrains' values a row's mean is away from theirs.
+
+    In brackets; empty where there are not several Retrains, or all of one value.
+    """
     yardstick = next((each for each in rows if each.yardstick), None)
     own = row.mean(index)
     if yardstick is None or own is None or column.cost:

@@ -12,18 +12,18 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from benchmark_adapters.grid.columns import panel_columns
-from benchmark_adapters.grid.rows import reached_by_controls, scenario_rows
-from benchmark_adapters.grid.table import CONTROL_NOTE, MARK, table_cell, table_title
+from benchmark_adapters.grid.retrains import row_label
 from benchmark_adapters.records.provenance import command
 from benchmark_adapters.records.record import canonical
+from benchmark_adapters.report import strip_plot
+from benchmark_adapters.report.audit_part import audit_part
 from benchmark_adapters.report.palette import DARK, LIGHT
 from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
 from benchmark_adapters.report.pictures import Gallery, LeftOut
 from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
+from benchmark_adapters.report.score_tables import first_table, further_table
 
 PIXELS_PER_INCH = 100
-CONTROLS = "controls, which forget nothing"
 
 
 @dataclass(frozen=True)
@@ -68,36 +68,16 @@ def anchor(scenario: Scenario) -> str:
 
 def _section(number: int, section: Section) -> dict[str, Any]:
     scenario = section.scenario
-    columns, _ = scenario_rows(scenario.records)
-    columns, rows = scenario_rows(scenario.records, [*columns, *panel_columns(scenario.records)])
-    reached = reached_by_controls(columns, rows)
-    lines = [
-        {
-            "label": row.label,
-            "control": row.control,
-            "cells": [
-                {"text": table_cell(row, index, column), "best": index in row.best}
-                for index, column in enumerate(columns)
-            ],
-        }
-        for row in rows
-    ]
-    groups = [
-        {"title": title, "rows": [line for line in lines if line["control"] is control]}
-        for control, title in ((False, ""), (True, CONTROLS))
-    ]
+    pictures = {each.name: _shown(each) for each in section.pictures}
     return {
         "anchor": f"s{number}-{anchor(scenario)}",
         "name": scenario.name,
         "title": str(scenario),
-        "caption": table_title(scenario.name, scenario.records)
-        + (f"; {MARK} {CONTROL_NOTE}" if reached else ""),
-        "columns": [
-            "method",
-            *(column.title + MARK * (index in reached) for index, column in enumerate(columns)),
-        ],
-        "groups": [group for group in groups if group["rows"]],
-        "pictures": [_shown(each) for each in section.pictures],
+        "scores": first_table(scenario),
+        "further": further_table(scenario),
+        "audit": audit_part(scenario) if scenario.audits else None,
+        "strips": pictures.pop(strip_plot.NAME, None),
+        "pictures": list(pictures.values()),
         "pictured": section.gallery is not None,
         "left_out": section.left_out,
         "facts": _facts(scenario),
@@ -134,15 +114,11 @@ def _facts(scenario: Scenario) -> list[tuple[str, list[str]]]:
 
 
 def _settings(scenario: Scenario) -> list[tuple[str, list[str]]]:
-    return [
-        (
-            label,
-            _distinct(
-                canonical(r["hyperparameters"]) for r in scenario.records if r["method"] == label
-            ),
-        )
-        for label in scenario.labels
-    ]
+    found: dict[str, list[str]] = {}
+    for record in scenario.records:
+        settings = canonical(record["hyperparameters"])
+        found.setdefault(row_label(record["method"]), []).append(settings)
+    return [(label, _distinct(settings)) for label, settings in found.items()]
 
 
 def _listed(described: Record) -> str:

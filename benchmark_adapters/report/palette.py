@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from itertools import chain, cycle
 from typing import Any
 
+from benchmark_adapters.grid.retrains import is_retrain
+
 # Shapes repeat after another number than hues do, so that a pair of both names one method.
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+# Of the further Retrains, which may be asked for, too.
+TRIPODS = ("1", "2", "3", "4")
 # Of the references, by name: their shape, and whether it is filled.
 REFERENCES = {"original": ("*", False), "retrain": ("*", True), "retrain_held_out": ("d", True)}
 
@@ -91,12 +95,14 @@ def marks(theme: Theme, labels: Iterable[str], controls: Iterable[str]) -> dict[
     """
     apart, found = set(controls), {}
     hues = chain(theme.hues[:1], cycle(theme.hues[1:]))
-    shapes, hollow = cycle(SHAPES), cycle(SHAPES)
+    shapes, hollow, tripods = cycle(SHAPES), cycle(SHAPES), cycle(TRIPODS)
     for label in labels:
         if label in apart:
             found[label] = Mark(theme.faint, next(hollow), filled=False)
         elif label in REFERENCES:
             found[label] = Mark(theme.text, *REFERENCES[label])
+        elif is_retrain(label):
+            found[label] = Mark(theme.text, next(tripods), filled=True)
         else:
             found[label] = Mark(next(hues), next(shapes), filled=True)
     return found

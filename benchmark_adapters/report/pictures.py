@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from benchmark_adapters.report import curves, grad_cam, radar, trade_off, tsne
+from benchmark_adapters.grid.retrains import HELD_OUT, row_label
+from benchmark_adapters.report import curves, grad_cam, radar, strip_plot, trade_off, tsne
 from benchmark_adapters.report.picture import CannotBeDrawn, Picture
 from benchmark_adapters.report.run_folder import RunFolder, Scenario, matching
 from benchmark_adapters.report.shown_models import Folders, shown_models
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
+# Of up to seven, what is usually shown of the models that forget nothing.
+CONTROLS_SHOWN = ("logit_mask", "bn_drift")
+
+
 @dataclass(frozen=True)
 class Choice:
     """What the pictures show.
 
     scenarios, methods: names and globs. Without scenarios, the first of each scope is shown;
-    without methods, all in the charts and a few as models (see `models_shown`). seed: of what
+    without methods, one Retrain and all others in the charts (see `charts_shown`) and a few as
+    models (see `models_shown`). seed: of what
     shows one run only; the lowest there is if None. models: open the unlearned models and the
     images, too, which the records name; folders: where they are now.
     """
@@ -74,15 +80,24 @@ def _chosen(run: RunFolder, choice: Choice) -> list[Scenario]:
 
 def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gallery:
     """Draw what can be drawn of a scenario that `pictured` gave; it may lack what others have."""
-    labels = [label for label in scenario.labels if _is_chosen(label, choice)]
+    named = [label for label in scenario.labels if _is_chosen(label, choice)]
+    labels = named if choice.methods else charts_shown(scenario)
     seed = scenario.seeds[0] if choice.seed is None else choice.seed
     if not labels or seed not in scenario.seeds:
         return Gallery((), (LeftOut("all pictures", "it has no record of what was chosen"),))
-    drawn: list[Picture | LeftOut] = [
+    models = named if choice.methods else models_shown(scenario)
+    charts: list[Picture | LeftOut] = [
         _try(radar.TITLE, lambda: radar.radar(scenario, labels)),
         _try(trade_off.TITLE, lambda: trade_off.trade_off(scenario, labels)),
         _try(curves.TITLE, lambda: curves.curves(scenario, labels, seed)),
-        *_of_models(scenario, labels if choice.methods else None, seed, choice, accelerator),
+    ]
+    drawn = [
+        *_of_audits(scenario, named),
+        *(_saying(each, scenario, labels) for each in charts),
+        *(
+            _saying(each, scenario, models)
+            for each in _of_models(scenario, models, seed, choice, accelerator)
+        ),
     ]
     return Gallery(
         tuple(each for each in drawn if isinstance(each, Picture)),
@@ -94,27 +109,56 @@ def _is_chosen(label: str, choice: Choice) -> bool:
     return not choice.methods or any(fnmatchcase(label, each) for each in choice.methods)
 
 
+def charts_shown(scenario: Scenario) -> list[str]:
+    """All but the Retrains beyond the first, which are there for the audit."""
+    return [label for label in scenario.labels if label not in _of_the_yardstick(scenario)]
+
+
 def models_shown(scenario: Scenario) -> list[str]:
-    """Original, Retrain, SULI and the controls; the first methods where SULI did not run."""
-    usual = {"original", "retrain", "suli", *scenario.controls}
-    others = [label for label in scenario.labels if label not in usual]
+    """Original, Retrain, SULI and two controls; the first method where SULI did not run."""
+    controls = [label for label in scenario.labels if label in scenario.controls]
+    few = [label for label in controls if label in CONTROLS_SHOWN] or controls[:2]
+    usual = {"original", "retrain", "suli", *few}
+    apart = usual | scenario.controls | _of_the_yardstick(scenario)
+    others = [label for label in scenario.labels if label not in apart]
     if "suli" not in scenario.labels and others:
         usual.add(others[0])
     return [label for label in scenario.labels if label in usual]
 
 
+def _of_the_yardstick(scenario: Scenario) -> set[str]:
+    """The Retrains but the first."""
+    return {label for label in scenario.labels if label != row_label(label)} | {HELD_OUT}
+
+
+def _of_audits(scenario: Scenario, labels: Sequence[str]) -> list[Picture | LeftOut]:
+    """The strip plot, where there is an audit: what was chosen beside the references."""
+    if not scenario.audits:
+        return []
+    shown = [*labels, "original", HELD_OUT]
+    return [strip_plot.strip_plot(scenario.audits, shown, known=charts_shown(scenario))]
+
+
+def _saying(each: Picture | LeftOut, scenario: Scenario, shown: Sequence[str]) -> Picture | LeftOut:
+    """A picture whose caption says which models are not in it, and how to see them."""
+    others = [label for label in scenario.labels if label not in shown]
+    if isinstance(each, LeftOut) or not others:
+        return each
+    said = f"Of this run, but not chosen (--methods shows them): {', '.join(others)}."
+    return replace(each, caption=f"{each.caption} {said}")
+
+
 def _of_models(
     scenario: Scenario,
-    labels: Sequence[str] | None,
+    labels: Sequence[str],
     seed: int,
     choice: Choice,
     accelerator: Accelerator,
 ) -> list[Picture | LeftOut]:
-    wanted = models_shown(scenario) if labels is None else labels
     try:
         if not choice.models:
             raise CannotBeDrawn("--records-only opens neither models nor images")
-        shown = shown_models(scenario, wanted, seed, choice.folders)
+        shown = shown_models(scenario, labels, seed, choice.folders)
     except CannotBeDrawn as reason:
         return [LeftOut(title, str(reason)) for title in (tsne.TITLE, grad_cam.TITLE)]
     return [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, get_args
 
+from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.grid.retrains import HELD_OUT, RETRAIN
 from benchmark_adapters.records.record import read_record
+from benchmark_adapters.report.audit_files import Audits, fitting, read_audits
 from suli_plugin.unlearner import Scope
 
 ROUND = {"loss", "forget_accuracy", "layer", "accepted"}
@@ -27,11 +30,15 @@ class Stored:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The records of one scenario of one benchmark: references, methods, controls, by seed."""
+    """The records of one scenario of one benchmark: references, methods, controls, by seed.
+
+    audits: by seed; none where the run had none.
+    """
 
     benchmark: str
     name: str
     stored: tuple[Stored, ...]
+    audits: Mapping[int, CaseAudit] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.name}"
@@ -90,7 +97,9 @@ def read_run_folder(folder: Path) -> RunFolder:
         why = f": {set_aside[0]}" if set_aside else "; expected BENCHMARK/SCENARIO/METHOD/*.json"
         raise ValueError(f"no record of `suli bench run` in {folder}{why}")
     newest, older = _newest(found)
-    return RunFolder(_by_scenario(newest), tuple(set_aside + older))
+    audits, damaged = read_audits(folder)
+    scenarios, others = _by_scenario(newest, audits)
+    return RunFolder(scenarios, tuple(set_aside + older + damaged + others))
 
 
 def matching(known: Sequence[str], patterns: Sequence[str], what: str) -> list[str]:
@@ -147,14 +156,19 @@ def _newest(found: Sequence[Stored]) -> tuple[list[Stored], list[str]]:
     return list(newest.values()), older
 
 
-def _by_scenario(stored: Sequence[Stored]) -> tuple[Scenario, ...]:
+def _by_scenario(
+    stored: Sequence[Stored], audits: Audits
+) -> tuple[tuple[Scenario, ...], list[str]]:
+    """The scenarios, and a line for each audit of other models than their records'."""
     groups: dict[tuple[str, str], list[Stored]] = {}
     for each in stored:
         groups.setdefault((each.record["benchmark"], each.record["scenario"]), []).append(each)
-    return tuple(
-        Scenario(benchmark, name, tuple(sorted(group, key=_place)))
-        for (benchmark, name), group in sorted(groups.items(), key=lambda item: _natural(item[0]))
-    )
+    scenarios, set_aside = [], []
+    for (benchmark, name), group in sorted(groups.items(), key=lambda item: _natural(item[0])):
+        fit, others = fitting(audits, ((each.path, each.record) for each in group))
+        scenarios.append(Scenario(benchmark, name, tuple(sorted(group, key=_place)), fit))
+        set_aside += others
+    return tuple(scenarios), set_aside
 
 
 def _natural(names: tuple[str, str]) -> tuple[str, str, int, str]:
@@ -167,6 +181,6 @@ def _place(stored: Stored) -> tuple[bool, int, str, int]:
     """References first, then SULI and SU whatever their presets, controls last."""
     record = stored.record
     method = record["method"].partition("@")[0]
-    first = ("original", "retrain", "suli", "su")
+    first = ("original", RETRAIN, HELD_OUT, "suli", "su")
     rank = first.index(method) if method in first else len(first)
     return bool(record.get("control")), rank, record["method"], record["seed"]

@@ -16,7 +16,7 @@ from benchmark_adapters.report.picture import WIDTH, Picture, picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Every test of the audit"
+NAME, TITLE = "audit", "Every test of the audit"
 AGAINST_RETRAINS = """
 A strip is a test, a mark a model: how far its value is from the mean of {count} Retrains, in their
 standard deviations (log-odds for fractions), on a scale that is logarithmic outside of the band.
@@ -64,9 +64,11 @@ def strip_plot(
     order, so that a model has the same mark as in the report's other pictures.
     """
     roles = {label: role for audit in audits.values() for label, role in audit.roles.items()}
+    order = [label for label in known or roles if label in roles]
+    order += [label for label in roles if label not in order]
     shown = {
         label: roles[label]
-        for label in sorted(roles, key=lambda label: ORDER.get(roles[label], len(ORDER)))
+        for label in sorted(order, key=lambda label: ORDER.get(roles[label], len(ORDER)))
         if labels is None or label in labels
     }
     limit = max(audit.limit or 0.0 for audit in audits.values())
@@ -76,7 +78,7 @@ def strip_plot(
     seeds = SEEDS.format(n=len(audits), seeds=numbers) if len(audits) > 1 else ""
     caption = AGAINST_RETRAINS if limit else WITHOUT_RETRAINS
     return picture(
-        "audit",
+        NAME,
         TITLE,
         lambda theme: _figure(theme, drawn, shown, limit, _marks(theme, known or [*shown], roles)),
         caption=caption.format(count=retrains, seeds=seeds),
@@ -149,7 +151,7 @@ def _figure(
 def _ground(axes: Any, strips: Sequence[Strip], theme: Theme) -> None:
     """The strips' names, and lines between them that are stronger where another kind begins."""
     axes.set_ylim(len(strips) - 0.5, -0.5)
-    axes.set_yticks(range(len(strips)), [strip.title for strip in strips])
+    axes.set_yticks(range(len(strips)), [shortened(strip.title, 34) for strip in strips])
     axes.tick_params(axis="y", length=0)
     for name, strip in zip(axes.get_yticklabels(), strips, strict=True):
         name.set_color(theme.text if strip.decides else theme.faint)

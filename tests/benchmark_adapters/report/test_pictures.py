@@ -9,7 +9,7 @@ from benchmark_adapters.report.curves import Course
 from benchmark_adapters.report.grad_cam import explain, last_feature_maps
 from benchmark_adapters.report.palette import DARK, LIGHT, marks, shortened
 from benchmark_adapters.report.picture import CannotBeDrawn
-from benchmark_adapters.report.pictures import Choice, models_shown, pictured
+from benchmark_adapters.report.pictures import Choice, charts_shown, models_shown, pictured
 from benchmark_adapters.report.radar import efficiency, objectives
 from benchmark_adapters.report.run_folder import RunFolder, Scenario, Stored
 from benchmark_adapters.report.tsne import together
@@ -172,10 +172,29 @@ def test_by_default_the_first_scenario_of_each_scope_is_pictured():
     assert [s.name for s in pictured(run, Choice(scenarios=["class-*"]))] == ["class-1", "class-2"]
 
 
-def test_by_default_models_are_original_retrain_suli_and_the_controls():
+def test_by_default_charts_have_one_retrain_and_everything_else():
+    labels = ["original", "retrain", "retrain@2", "retrain_held_out", "suli", "bias_mask"]
+    found = scenario("class-1", *labels, controls=["bias_mask"])
+    assert charts_shown(found) == ["original", "retrain", "suli", "bias_mask"]
+
+
+def test_further_retrains_take_no_hue_from_methods():
+    alone = marks(LIGHT, ["original", "retrain", "suli"], [])
+    labels = ["original", "retrain", "retrain@2", "retrain@3", "retrain_held_out", "suli"]
+    found = marks(LIGHT, labels, [])
+    assert found["suli"] == alone["suli"]
+    assert len({(mark.shape, mark.filled) for mark in found.values()}) == len(labels)
+
+
+def test_by_default_models_are_original_retrain_suli_and_two_controls():
     found = scenario(
         "class-1", "original", "retrain", "suli", "suli@official", "su", "bn_drift",
         controls=["bn_drift"],
     )  # fmt: skip
     assert models_shown(found) == ["original", "retrain", "suli", "bn_drift"]
     assert models_shown(scenario("class-1", "original", "su", "delete")) == ["original", "su"]
+    audited = ["retrain", "retrain@2", "retrain_held_out", "suli", "bias_mask", "logit_mask"]
+    found = scenario("class-1", *audited, controls=["bias_mask", "logit_mask"])
+    assert models_shown(found) == ["retrain", "suli", "logit_mask"]
+    theirs = scenario("class-1", "suli", "a", "b", "c", controls=["a", "b", "c"])
+    assert models_shown(theirs) == ["suli", "a", "b"]
