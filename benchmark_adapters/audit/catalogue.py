@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from benchmark_adapters.audit import features, outputs, weights
+from benchmark_adapters.audit import features, origin, outputs, weights
 from benchmark_adapters.audit.audit_test import AuditTest
 from suli_plugin.request import Scope
 
-TESTS: tuple[AuditTest, ...] = (*outputs.TESTS, *features.TESTS, *weights.TESTS)
+TESTS: tuple[AuditTest, ...] = (
+    *outputs.TESTS,
+    *origin.TESTS,
+    *features.TESTS,
+    *weights.TESTS,
+)
 
 
 def tests_of(scope: Scope) -> list[AuditTest]:

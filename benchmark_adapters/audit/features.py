@@ -15,7 +15,6 @@ from torch import Tensor
 from benchmark_adapters.audit.audit_test import Against, AuditTest
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.metrics.linear_cka import linear_cka
-from benchmark_adapters.metrics.linear_map import explained_variance
 from benchmark_adapters.metrics.linear_probe import linear_probe
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
 from benchmark_adapters.metrics.prototype import prototype_attack
@@ -26,8 +25,6 @@ SAME_FEATURES = (
     "original", "logit_mask", "bias_mask", "head_projection", "head_distill", "noise_mask",
 )  # fmt: skip
 DRIFTED = ("bn_drift", "drift_mask")
-FOLDS = 10
-
 
 Value = Callable[[Observation, Against, bool], float | None]
 
@@ -43,7 +40,7 @@ def _training(seen: Observation, settled: bool) -> tuple[Tensor, Tensor] | None:
 
 def _probe(seen: Observation, against: Against, settled: bool) -> float | None:
     train, test = _training(seen, settled), seen.features(settled=settled).get("test")
-    if train is None or test is None or not _of(test.labels, against.classes).any():
+    if train is None or test is None or not of_classes(test.labels, against.classes).any():
         return None
     found = linear_probe(
         *train, _rows(test), test.labels, against.classes, seed=against.seed, samples_per_class=200
@@ -53,7 +50,7 @@ def _probe(seen: Observation, against: Against, settled: bool) -> float | None:
 
 def _nearest_mean(seen: Observation, against: Against, settled: bool) -> float | None:
     train, test = _training(seen, settled), seen.features(settled=settled).get("test")
-    if train is None or test is None or not _of(test.labels, against.classes).any():
+    if train is None or test is None or not of_classes(test.labels, against.classes).any():
         return None
     return nearest_class_mean(*train, _rows(test), test.labels, against.classes).forget_accuracy
 
@@ -62,7 +59,7 @@ def _prototype(seen: Observation, against: Against, settled: bool) -> float | No
     """The best of the sweep, its scale and bias chosen as the one constant is."""
     parts = seen.features(settled=settled)
     test, forget = parts.get("test"), parts["forget"]
-    if seen.head is None or test is None or not _of(test.labels, against.classes).any():
+    if seen.head is None or test is None or not of_classes(test.labels, against.classes).any():
         return None
     found = prototype_attack(
         _rows(test),
@@ -77,35 +74,30 @@ def _prototype(seen: Observation, against: Against, settled: bool) -> float | No
     return max(found.scaled)
 
 
-def _linear_map(seen: Observation, against: Against, settled: bool) -> float | None:
-    original = _forgotten(against.original, against.classes, settled=False)
-    own = _forgotten(seen, against.classes, settled)
-    if len(own) < 2 * FOLDS:
-        return None
-    return explained_variance(original, own, folds=FOLDS, seed=against.seed)
-
-
 def _cka_to_retrains(seen: Observation, against: Against, settled: bool) -> float | None:
-    own = _forgotten(seen, against.classes, settled)
-    others = [_forgotten(each, against.classes, settled) for each in against.retrains]
+    own = forgotten_features(seen, against.classes, settled)
+    others = [forgotten_features(each, against.classes, settled) for each in against.retrains]
     return sum(linear_cka(own, other) for other in others) / len(others)
 
 
 def _unlike_original(seen: Observation, against: Against) -> float:
-    own, original = (_forgotten(each, against.classes, False) for each in (seen, against.original))
+    own, original = (
+        forgotten_features(each, against.classes, False) for each in (seen, against.original)
+    )
     return 1 - linear_cka(own, original)
 
 
-def _forgotten(seen: Observation, classes: Sequence[int], settled: bool) -> Tensor:
+def forgotten_features(seen: Observation, classes: Sequence[int], settled: bool) -> Tensor:
     """Features of the images to forget, and class-wise of unseen images of these classes."""
     parts = seen.features(settled=settled)
     rows = [_rows(parts["forget"])]
     if classes and "test" in parts:
-        rows.append(_rows(parts["test"])[_of(parts["test"].labels, classes)])
+        rows.append(_rows(parts["test"])[of_classes(parts["test"].labels, classes)])
     return torch.cat(rows)
 
 
-def _of(labels: Tensor, classes: Sequence[int]) -> Tensor:
+def of_classes(labels: Tensor, classes: Sequence[int]) -> Tensor:
+    """Which labels are of these classes, bool (N,)."""
     return torch.isin(labels, torch.tensor(list(classes), dtype=torch.int64))
 
 
@@ -114,7 +106,7 @@ def _rows(predictions: Predictions) -> Tensor:
     return predictions.features
 
 
-def _both(test: AuditTest, value: Value) -> list[AuditTest]:
+def both(test: AuditTest, value: Value) -> list[AuditTest]:
     """A test of the features as they are, and of the settled ones, which drift can't hide from."""
     return [
         replace(test, value=lambda seen, against: value(seen, against, False)),
@@ -130,15 +122,7 @@ def _both(test: AuditTest, value: Value) -> list[AuditTest]:
 
 
 TESTS = (
-    *_both(
-        AuditTest(
-            "linear_map", "the original's features", "features",
-            "how much of the features of forgotten images the original's explain linearly",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _linear_map,
-    ),
-    *_both(
+    *both(
         AuditTest(
             "cka", "CKA to Retrains", "features",
             "how like the Retrains' features those of forgotten images are",
@@ -147,7 +131,7 @@ TESTS = (
         ),
         _cka_to_retrains,
     ),
-    *_both(
+    *both(
         AuditTest(
             "linear_probe", "linear probe", "features",
             "what a new last layer makes of unseen images of the forgotten class",
@@ -155,7 +139,7 @@ TESTS = (
         ),
         _probe,
     ),
-    *_both(
+    *both(
         AuditTest(
             "nearest_mean", "nearest class mean", "features",
             "whether unseen images of the forgotten class are still nearest to its mean",
@@ -163,7 +147,7 @@ TESTS = (
         ),
         _nearest_mean,
     ),
-    *_both(
+    *both(
         AuditTest(
             "prototype", "five-shot prototype", "features",
             "what five images of the class bring back without training, at the best weight",

@@ -12,6 +12,7 @@ import datasets
 import numpy as np
 
 from benchmark_adapters.metrics.activation_distance import activation_distance
+from benchmark_adapters.metrics.answer_order import answer_order
 from benchmark_adapters.metrics.cmia import cmia
 from benchmark_adapters.metrics.evaluate_modules import LABEL, NUMBER, ROW, UnlearningMetric
 from benchmark_adapters.metrics.js_divergence import js_divergence
@@ -111,3 +112,12 @@ class RetrainDistance(UnlearningMetric):
             "retrain_mean": float(np.mean(found.retrains)),
             "retrain_deviation": float(np.std(found.retrains, ddof=1)),
         }
+
+
+class AnswerOrder(UnlearningMetric):
+    """predictions, references: logits of the unlearned and of the original model."""
+
+    source, predictions, references = answer_order, ROW, ROW
+
+    def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
+        return {"answer_order": answer_order(predictions, references, **options)}
