@@ -46,7 +46,7 @@ def audit_of(
     if len(retrains) < 2 or not {ORIGINAL, HELD_OUT} <= labels:
         return None
     any_cell = retrains[0]
-    path = folder / any_cell.benchmark / any_cell.scenario / f"{any_cell.seed}-{AUDIT}"
+    path = _path(folder / any_cell.benchmark / any_cell.scenario, any_cell.seed)
     yardstick = {cell: record for cell, record in cells.items() if _decides_of_others(cell)}
     there, judged = _read(path, yardstick)
     new = {cell: record for cell, record in cells.items() if judged.get(cell.label) != _of(record)}
@@ -59,6 +59,18 @@ def audit_of(
         if scored().accelerator.is_main_process:
             _write(path, there, judged)
     return restricted(there, labels)
+
+
+def read_audit(scenario: Path, seed: int) -> CaseAudit | None:
+    """The audit in a scenario's folder of a run, None where there is none that can be read."""
+    try:
+        return CaseAudit.of(json.loads(_path(scenario, seed).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _path(scenario: Path, seed: int) -> Path:
+    return scenario / f"{seed}-{AUDIT}"
 
 
 def _decides_of_others(cell: Cell) -> bool:

@@ -62,6 +62,8 @@ class _Kind:
     )
 
 
+# In how many tests with power a model is like Retrain, and how many have power.
+AUDIT_COUNTS = ("audit_like", "audit_with_power")
 _RETRAIN = _Kind("nearest")
 _KINDS: dict[str, _Kind] = {
     "forget_accuracy": _RETRAIN,
@@ -82,6 +84,7 @@ _KINDS: dict[str, _Kind] = {
     "relearn_updates": _Kind("nearest", unit="updates", found="trained"),
     "relearn_reached": _Kind("nearest", found="trained"),
     "anamnesis_index": _Kind("nearest", 1, "", found="trained"),
+    **dict.fromkeys(AUDIT_COUNTS, _Kind("higher", unit="tests", found="fitted")),
     "forward_passes": _Kind("lower", 0, "samples", found="passes"),
     "backward_passes": _Kind("lower", 0, "samples", found="passes"),
     "update_seconds": _Kind("lower", 0, "s", found="clock"),
@@ -104,7 +107,7 @@ TO_RETRAIN = frozenset(
 # Undefined for some models, so that a record may lack them.
 OPTIONAL = TO_RETRAIN | {
     "relearn_updates", "relearn_reached", "linear_probe_forget_accuracy",
-    "linear_probe_retain_accuracy",
+    "linear_probe_retain_accuracy", *AUDIT_COUNTS,
 }  # fmt: skip
 
 
@@ -112,11 +115,11 @@ def board_metrics(scope: Scope, smallest: Mapping[str, int]) -> tuple[BoardMetri
     """The metrics of a scope with the tolerances that need no measurement.
 
     smallest: images in the smallest scored set of each name over the board's scenarios; the
-    grain of an accuracy is one of them, that of a relearn time one update.
+    grain of an accuracy is one of them, of a relearn time one update, of an audit one test.
     """
     kinds = {**_KINDS, **(_CLASS_WISE if scope == "class-wise" else {})}
     grains = {
-        name: 1.0 if kind.unit == "updates" else 1 / smallest[kind.scored_on]
+        name: 1.0 if kind.unit in ("updates", "tests") else 1 / smallest[kind.scored_on]
         for name, kind in kinds.items()
     }
     return tuple(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.strict_json import strict_json
+from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.claims.claimed_record import SUFFIX, checked_record
 from leaderboards.claims.forms import check_form
 
@@ -32,7 +33,8 @@ class Submission:
     """What a submitter claims.
 
     claimed: the records, whole. needs: the resources the method reads. checkpoints: where the
-    unlearned models are, None if among the evidence.
+    unlearned models are, None if among the evidence. audits: by the record's name, in how many
+    tests with power the model is like Retrain, and how many have power; empty if there was none.
     """
 
     board: str
@@ -42,6 +44,7 @@ class Submission:
     needs: tuple[str, ...]
     claimed: tuple[Mapping[str, Any], ...]
     checkpoints: Checkpoints | None = None
+    audits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -91,6 +94,9 @@ class Submission:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         values = {**vars(self), "needs": list(self.needs), "claimed": list(self.claimed)}
+        if not self.audits:
+            # So that what is older than audits keeps its digest.
+            del values["audits"]
         checkpoints = dataclasses.asdict(self.checkpoints) if self.checkpoints else None
         return {
             "schema_version": SCHEMA_VERSION, "id": self.id, **values, "checkpoints": checkpoints
@@ -130,7 +136,7 @@ def read_submission(data: bytes, path: str) -> Submission:
 
 def _checked(values: dict[str, Any]) -> Submission:
     keys = {"schema_version", "id", *(field.name for field in dataclasses.fields(Submission))}
-    if values.keys() != keys:
+    if values.keys() | {"audits"} != keys:
         raise ValueError(f"expected the keys {sorted(keys)}, got {sorted(values)!a:.400}")
     if values["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"schema version {values['schema_version']!a:.40} is not known")
@@ -147,7 +153,20 @@ def _checked(values: dict[str, Any]) -> Submission:
         needs=tuple(needs),
         claimed=tuple(checked_record(record, number) for number, record in enumerate(claimed, 1)),
         checkpoints=_checkpoints(values["checkpoints"]),
+        audits=_audits(values.get("audits", {}), set(map(record_name, claimed))),
     )
+
+
+def _audits(value: Any, names: set[str]) -> Mapping[str, Mapping[str, int]]:
+    if not isinstance(value, dict) or not value.keys() <= names:
+        raise ValueError("audits must be by the names of its records")
+    for name, counts in value.items():
+        if not isinstance(counts, dict) or counts.keys() != set(AUDIT_COUNTS):
+            raise ValueError(f"the audit of {name} must hold {', '.join(AUDIT_COUNTS)}")
+        if any(type(count) is not int or not 0 <= count < 1000 for count in counts.values()):
+            raise ValueError(f"the audit of {name} must hold counts")
+    checked: Mapping[str, Mapping[str, int]] = value
+    return checked
 
 
 def _checkpoints(value: Any) -> Checkpoints | None:

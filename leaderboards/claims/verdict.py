@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from benchmark_adapters.records.strict_json import strict_json
-from leaderboards.board.metrics import LEVELS, Level
+from leaderboards.board.metrics import AUDIT_COUNTS, LEVELS, Level
 from leaderboards.claims.submission import Submission
 from suli_plugin.failure import Failure
 
@@ -58,6 +58,8 @@ class Verdict:
 
     sample: images a set (reload) or records (rerun) that were drawn, None for all. found: values
     by record and metric. reasons: why it is refuted. notes: what else a reader should know.
+    impostors: by record, the sentence on a model that its audit can't tell from a control.
+    not_audited: why there is no audit, or none of some records.
     """
 
     digest: str
@@ -72,6 +74,13 @@ class Verdict:
     differences: tuple[Difference, ...] = ()
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    impostors: Mapping[str, str] = field(default_factory=dict)
+    not_audited: str = ""
+
+    @property
+    def audited(self) -> bool:
+        """Whether it holds the audit of any record."""
+        return bool(self.impostors) or any(AUDIT_COUNTS[0] in own for own in self.found.values())
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -112,6 +121,14 @@ class Verdicts:
             if higher or verdict.outcome == "refuted":
                 counts = verdict
         return counts
+
+    def audit_of(self, submission: Submission) -> Verdict | None:
+        """The last verdict on a submission as it is now that holds an audit.
+
+        To run a method again takes no evidence, while an audit does: a rerun may have none.
+        """
+        own = (each for each in self.verdicts if each.digest == submission.digest)
+        return next((each for each in reversed(list(own)) if each.audited), None)
 
     def evidence_dropped(self, submission: Submission) -> str:
         """What is no longer kept of a submission that was verified as it is now, else empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.claims.submission import Submission
 from leaderboards.claims.verdict import Refused, Verdict
 from leaderboards.untrusted.harmless_text import harmless
@@ -22,7 +23,23 @@ def verdict_lines(submission_id: str, found: Verdict | Refused) -> list[str]:
         f"{sum(not each.holds for each in found.differences)} of them too much"
     )
     within = [f"within tolerance: {each}" for each in found.differences if each.holds]
-    return [headline, *_listed(found.reasons), *_listed(within), *_listed(found.notes)]
+    return [
+        headline,
+        *_listed(found.reasons),
+        *_listed(audit_lines(found)),
+        *_listed(within),
+        *_listed(found.notes),
+    ]
+
+
+def audit_lines(found: Verdict) -> list[str]:
+    """What the audit says: where the model cannot be told from a control, then the counts."""
+    hiding = [f"{name} {said}" for name, said in found.impostors.items()]
+    counts = [own for own in found.found.values() if AUDIT_COUNTS[0] in own]
+    like, power = (sum(int(own[name]) for own in counts) for name in AUDIT_COUNTS)
+    told = f"audit: {like} of {power} tests with power say: like Retrain ({len(counts)} records)"
+    missing = f"without an audit: {found.not_audited}"
+    return [*hiding, *([told] if counts else []), *([missing] if found.not_audited else [])]
 
 
 def verdict_comment(found: Sequence[tuple[str, Verdict | Refused]], versions: str) -> str:
@@ -40,7 +57,7 @@ def sent_lines(submission: Submission, verdict: Verdict, size: int) -> list[str]
     return [
         f"{submission.method}: {len(submission.claimed)} records ({scenarios} scenarios, {seeds} "
         f"seeds), {size / 2**20:.1f} MiB, as {submission.path}",
-        *_listed(verdict.notes),
+        *_listed([*audit_lines(verdict), *verdict.notes]),
     ]
 
 

@@ -9,7 +9,8 @@ from statistics import variance
 from typing import Any
 
 from leaderboards.board.board import Board
-from leaderboards.board.metrics import BoardMetric, score_values
+from leaderboards.board.metrics import AUDIT_COUNTS, BoardMetric, score_values
+from leaderboards.claims.submission import record_name
 from leaderboards.store.aggregate import stored_submissions, verdicts_of
 from leaderboards.store.files import StoreFiles
 
@@ -22,15 +23,25 @@ Record = Mapping[str, Any]
 
 
 def verified_records(store: StoreFiles, board: Board) -> list[Record]:
-    """The records of a board whose submissions were verified and not refuted."""
-    return [
-        record
-        for submission in stored_submissions(store)
-        if submission.board == board.name
-        and (verdict := verdicts_of(store, submission).on(submission)) is not None
-        and verdict.outcome != "refuted"
-        for record in submission.claimed
-    ]
+    """The records of a board whose submissions were verified and not refuted.
+
+    Among their metrics are the counts of an audit, where one was made again.
+    """
+    found: list[Record] = []
+    for submission in stored_submissions(store):
+        verdicts = verdicts_of(store, submission)
+        verdict = verdicts.on(submission)
+        if submission.board != board.name or verdict is None or verdict.outcome == "refuted":
+            continue
+        audit = verdicts.audit_of(submission)
+        counts = audit.found if audit is not None else {}
+        found += [_with_counts(r, counts.get(record_name(r), {})) for r in submission.claimed]
+    return found
+
+
+def _with_counts(record: Record, found: Mapping[str, float]) -> Record:
+    counts = {name: found[name] for name in AUDIT_COUNTS if name in found}
+    return {**record, "metrics": {**record["metrics"], **counts}}
 
 
 def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:

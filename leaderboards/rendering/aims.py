@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark_adapters.grid.retrains import RETRAIN
-from leaderboards.rendering.rows import GAP, BoardRow, Spread
+from leaderboards.rendering.rows import AUDIT, GAP, BoardRow, Spread
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ class Aim:
 
 
 def value(row: BoardRow, name: str) -> Spread | None:
-    """A row's value of a metric or of the gap to Retrain."""
+    """A row's value of a metric, of the gap to Retrain, or the share of tests in which it is like
+    Retrain.
+    """
+    if name == AUDIT:
+        power = row.audit["with_power"] if row.audit else 0
+        return Spread(row.audit["like"] / power, n=row.n) if row.audit and power else None
     return row.gap_to_retrain if name == GAP else row.metrics.get(name)
 
 

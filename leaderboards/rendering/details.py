@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboards.rendering.aims import value
-from leaderboards.rendering.rows import GAP, BoardRow, Metrics
+from leaderboards.rendering.rows import AUDIT_KEYS, GAP, BoardRow, Metrics
 from leaderboards.rendering.shown_metrics import in_order, shown_metric, shown_spread
 from leaderboards.rendering.tables import Column
 from leaderboards.untrusted.harmless_text import harmless
@@ -99,12 +99,21 @@ def _scalar(found: Any) -> str:
 def _facts(row: BoardRow) -> list[tuple[str, str]]:
     check = {
         "Why": row.reason,
+        "Impostor": row.impostor,
+        "Audit": _audit(row),
         "Checked by": row.verified_by,
         "Checked at": row.verified_at,
         "Level of the check": row.verified_level,
     }
     known = [*check.items(), *((title, row.details.get(key)) for key, title in _FACTS.items())]
     return [(title, as_text(found)) for title, found in known if found not in (None, "", [], {})]
+
+
+def _audit(row: BoardRow) -> str:
+    if row.audit is None:
+        return row.not_audited and f"none: {row.not_audited}"
+    like, power, cases = (row.audit[key] for key in AUDIT_KEYS)
+    return f"{like} of {power} tests with power say: like Retrain ({cases} cases)"
 
 
 def _names(row: BoardRow) -> list[str]:

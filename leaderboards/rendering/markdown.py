@@ -69,6 +69,10 @@ def _notes(table: BoardTable) -> list[str]:
             "† A control, which forgets nothing, is as good as the best method, so that the column "
             f"does not tell methods apart ({'; '.join(reached)})."
         )
+    hiding = [shown.row for shown in table.rows if shown.row.impostor]
+    notes += [f"{code(row.method)} {_text(row.impostor)}" for row in hiding]
+    for reason, methods in table.not_audited.items():
+        notes.append(f"No audit of {', '.join(map(code, methods))}: {_text(reason)}.")
     return [*notes, *([NO_YARDSTICK] if table.without_yardstick else [])]
 
 

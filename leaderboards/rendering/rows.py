@@ -29,6 +29,8 @@ class Spread:
 
 
 GAP = "gap_to_retrain"
+AUDIT = "audit"
+AUDIT_KEYS = ("like", "with_power", "cases")
 Metrics = Mapping[str, Spread]
 
 
@@ -40,7 +42,8 @@ class BoardRow:
     in verified_metrics), else as claimed. n: the seeds, each of which counts once. verified_by,
     verified_at, verified_level, reason: empty where there is none. details: the other keys, any
     JSON, only ever shown as text. same_recipe: of Retrain, whether it had the original's recipe;
-    without it nothing is compared with it.
+    without it nothing is compared with it. audit: see `store.audits`; not_audited says why there is
+    none. impostor: the sentence on a model that its audit can't tell from a control, or empty.
     """
 
     board: str
@@ -57,6 +60,9 @@ class BoardRow:
     gap_to_retrain: Spread | None
     by_scenario: Mapping[str, Metrics]
     same_recipe: bool
+    audit: Mapping[str, int] | None
+    not_audited: str
+    impostor: str
     n: int | None
     verified_by: str
     verified_at: str
@@ -66,8 +72,9 @@ class BoardRow:
 
     @property
     def competes(self) -> bool:
-        """Whether it is a method of a submission, and not found to be false."""
-        return not (self.control or self.reference_row or self.paper or self.state == "refuted")
+        """Whether it is a method of a submission, and not found to be false, or only to hide."""
+        apart = self.control or self.reference_row or self.paper
+        return not (apart or self.impostor or self.state == "refuted")
 
     @property
     def verified(self) -> bool:
@@ -84,7 +91,7 @@ _SHOWN_APART = frozenset(
     {"board", "method", "state", "control", "reference_row", "paper", "metrics", "by_scenario",
      "claimed_metrics", "gap_to_retrain", "n", "needs", "needs_only_forget", "scope", "verified_by",
      "verified_at", "verified_level", "verified_metrics", "reason", "same_recipe", "retrains",
-     "part_of"}
+     "part_of", "audit", "not_audited", "impostor"}
 )  # fmt: skip
 
 
@@ -126,6 +133,9 @@ def _checked_row(data: Mapping[str, Any]) -> BoardRow:
         gap_to_retrain=_spread(data.get("gap_to_retrain"), "gap_to_retrain"),
         by_scenario={str(key): _metrics(each, str(key)) for key, each in scenarios.items()},
         same_recipe=_flag(data, "same_recipe"),
+        audit=_audit(data.get("audit")),
+        not_audited=_text_or_none(data, "not_audited"),
+        impostor=_text_or_none(data, "impostor"),
         n=_count(joined.get("models", data.get("n")), "n"),
         verified_by=_text_or_none(data, "verified_by"),
         verified_at=_text_or_none(data, "verified_at"),
@@ -136,6 +146,16 @@ def _checked_row(data: Mapping[str, Any]) -> BoardRow:
             "joined": joined.get("methods"),
         },
     )
+
+
+def _audit(value: Any) -> dict[str, int] | None:
+    if value is None:
+        return None
+    counts = {name: _count(_mapping(value, "audit").get(name), "audit") for name in AUDIT_KEYS}
+    known = {name: count for name, count in counts.items() if count is not None and count >= 0}
+    if len(known) < len(AUDIT_KEYS):
+        raise ValueError(f"'audit' must hold {', '.join(AUDIT_KEYS)}, got {value!r:.60}")
+    return known
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -14,7 +14,7 @@ from leaderboards.rendering.aims import (
     least_distance,
     value,
 )
-from leaderboards.rendering.rows import BoardRow
+from leaderboards.rendering.rows import AUDIT, BoardRow
 from leaderboards.rendering.shown_metrics import COLUMNS, ShownMetric, shown_metric, shown_spread
 
 
@@ -50,6 +50,8 @@ class Column:
     @property
     def ideal(self) -> str:
         """What is good, in two or three words."""
+        if self.name == AUDIT:
+            return "of tests with power"
         if self.aim.direction == "nearest":
             ideal = self.aim.ideal
             return "as Retrain" if ideal is None else f"ideal {ideal * self.metric.scale:g}"
@@ -104,6 +106,15 @@ class BoardTable:
         return bool(own) and not any(map(is_yardstick, own))
 
     @property
+    def not_audited(self) -> dict[str, list[str]]:
+        """By reason, the rows without an audit; none of a board on which there is no audit."""
+        found: dict[str, list[str]] = {}
+        for shown in self.rows if any(column.name == AUDIT for column in self.columns) else []:
+            if shown.row.not_audited:
+                found.setdefault(shown.row.not_audited, []).append(shown.row.method)
+        return found
+
+    @property
     def reached(self) -> dict[str, list[str]]:
         """By control, the titles of the columns in which it is as good as the best method."""
         found: dict[str, list[str]] = {}
@@ -121,6 +132,7 @@ _REFERENCES = (RETRAIN, HELD_OUT, "original")
 _GROUPS = {
     "reference": "Reference models",
     "method": "Methods",
+    "impostor": "Cannot be told from a control",
     "control": "Controls, which forget nothing",
     "paper": "Reported in the paper, not computed again here",
     "refuted": "Refuted",
@@ -150,6 +162,8 @@ def _kind(row: BoardRow) -> str:
     """The group of a row."""
     if row.state == "refuted":
         return "refuted"
+    if row.impostor and not row.reference_row:
+        return "impostor"
     if row.paper:
         return "paper"
     if row.control:
@@ -174,7 +188,7 @@ def _columns(board: ShownBoard, rows: Sequence[BoardRow]) -> list[Column]:
 
 
 def _aim(board: ShownBoard, name: str) -> Aim:
-    return board.aims.get(name, Aim("lower"))
+    return board.aims.get(name, Aim("higher" if name == AUDIT else "lower"))
 
 
 def _with_controls(column: Column, rows: Sequence[BoardRow]) -> Column:
@@ -201,4 +215,9 @@ def _cell(row: BoardRow, column: Column, best: float | None, rows: Sequence[Boar
     key = distance(row, column.name, column.aim, rows)
     is_best = key is not None and row.competes and row.is_verified(column.name) and key == best
     n = own.n if own is not None and own.above is None and own.n != row.n else None
-    return Cell(shown_spread(own, column.metric), key, is_best, n)
+    text = _audited(row) if column.name == AUDIT else shown_spread(own, column.metric)
+    return Cell(text, key, is_best, n)
+
+
+def _audited(row: BoardRow) -> str:
+    return f"{row.audit['like']} of {row.audit['with_power']}" if row.audit else "–"

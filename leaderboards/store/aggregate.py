@@ -12,6 +12,7 @@ from leaderboards.board.board import board_names, is_reference, load_board
 from leaderboards.board.metrics import TO_RETRAIN, score_values
 from leaderboards.claims.submission import FOLDER, Submission, read_submission, record_name
 from leaderboards.claims.verdict import Verdict, Verdicts, read_verdicts, verdicts_path
+from leaderboards.store.audits import audit_of
 from leaderboards.store.files import StoreFiles
 from leaderboards.store.paper_rows import paper_rows
 from leaderboards.store.retrains import Looked, with_retrains
@@ -66,9 +67,10 @@ def _is_submission(path: str) -> bool:
 
 def _looked(submission: Submission, verdicts: Verdicts, retrained: Retrained) -> Looked:
     verdict = verdicts.on(submission)
+    counts = submission.audits
     claims = {
-        record_name(record): _comparable(score_values(record), record, retrained)
-        for record in submission.claimed
+        name: {**_comparable(score_values(record), record, retrained), **counts.get(name, {})}
+        for name, record in ((record_name(each), each) for each in submission.claimed)
     }
     values = {
         name: _comparable(_believed(claims[name], name, verdict), record, retrained)
@@ -125,6 +127,7 @@ def _row(
         "submission": submission.id,
         "submitter": submission.submitter,
         "created": submission.created,
+        **audit_of(submission, verdicts),
         "evidence_dropped": verdicts.evidence_dropped(submission) or None,
     }
     if row["scope"] == "instance-wise":

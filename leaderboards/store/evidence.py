@@ -24,6 +24,7 @@ from leaderboards.claims.submission import (
     id_prefix,
     read_submission,
     record_name,
+    submission_id,
 )
 from leaderboards.claims.verdict import Verdicts, read_verdicts, verdicts_path
 from leaderboards.store.files import StoreFiles
@@ -55,11 +56,22 @@ class StoreEvidence:
 
     def references_and_controls(self) -> Iterator[Submission]:
         """The submissions to this board that are of no method, in the order of their names."""
-        named = re.compile(rf"{FOLDER}/{re.escape(self.board.name)}-(.+)-[0-9a-f]{{12}}\.json")
-        for path in sorted(self.files.sizes):
-            method = found[1].replace("-at-", "@") if (found := named.fullmatch(path)) else ""
+        for method, named in self._names():
             if is_reference(method) or method in self.board.controls:
-                yield self.submission(path.removeprefix(f"{FOLDER}/").removesuffix(".json"))
+                yield self.submission(named)
+
+    def of_submitter(self, submitter: str) -> Iterator[Submission]:
+        """Somebody's submissions to this board, in the order of their names."""
+        for method, named in self._names():
+            if named == submission_id(self.board.name, method, submitter):
+                yield self.submission(named)
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """Method and id of each submission to this board, as their files are called."""
+        form = re.compile(rf"{FOLDER}/({re.escape(self.board.name)}-(.+)-[0-9a-f]{{12}})\.json")
+        for path in sorted(self.files.sizes):
+            if found := form.fullmatch(path):
+                yield found[2].replace("-at-", "@"), found[1]
 
     def of_method(self, method: str) -> Iterator[Submission]:
         """The submissions of a method to this board, in the order of their names."""
@@ -133,6 +145,21 @@ class StoreEvidence:
                     f"{self.board.outputs}"
                 )
         return logits
+
+    def has_features(self, submission: Submission, record: Record) -> bool:
+        """Whether a record's features were sent and are still kept, beside its logits."""
+        kept = self.files.sizes
+        return all(
+            kind in record["evidence"] and submission.evidence_path(record, kind) in kept
+            for kind in ("logits", "features")
+        )
+
+    def features(self, submission: Submission, record: Record) -> bytes:
+        """The kept features as a file. Raises ValueError for one that the record does not name."""
+        path = submission.evidence_path(record, "features")
+        data = self.files.read(path, self.features_limit(record))
+        _check_hash(data, record["evidence"]["features"]["sha256"], path)
+        return data
 
     def weights(self, submission: Submission, record: Record) -> Weights:
         """The unlearned model's weights; nothing is unpickled. Raises ValueError for others."""

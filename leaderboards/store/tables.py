@@ -16,11 +16,11 @@ CARD_FILE = "README.md"
 SCHEMA_VERSION = 1
 _TEXTS = ("board", "scope", "method", "state", "submitter", "verified_by", "verified_at",
           "verified_level", "reason", "hardware", "command", "created", "submission", "precision",
-          "source")  # fmt: skip
-_FLAGS = ("control", "reference_row", "paper", "needs_only_forget")
+          "source", "part_of", "not_audited", "impostor")  # fmt: skip
+_FLAGS = ("control", "reference_row", "paper", "needs_only_forget", "same_recipe")
 _LISTS = ("needs", "scenarios", "seeds", "verified_metrics", "notes")
 # Of no fixed form, so that a table holds them as JSON.
-_OBJECTS = ("hyperparameters", "plugin", "versions", "original", "by_scenario")
+_OBJECTS = ("hyperparameters", "plugin", "versions", "original", "by_scenario", "audit", "retrains")
 _CARD = """---
 license: cc0-1.0
 pretty_name: Machine unlearning leaderboards
@@ -38,13 +38,17 @@ Written by `suli leaderboard`; what is edited here by hand is lost. {submissions
 - `submissions/<id>.json`: what a submitter claims, with every record whole; `<id>` is made of
   board, method and submitter, so that an amended submission takes the place of the first.
 - `evidence/<id>/<sha256>`: the logits of each record on the board's sets (`.logits.safetensors.gz`:
-  float32 tensors `forget`, `retain`, `test` and `reference`, one row an image) and the unlearned
-  weights (`.safetensors`).
+  float32 tensors `forget`, `retain`, `test` and `reference`, one row an image), the unlearned
+  weights (`.safetensors`), and what an audit looks at (`.features.safetensors`: features of up to
+  3,000 images a set, as they are and with BatchNorm's statistics taken again, and the last layer).
 - `verdicts/<id>.json`: who computed it again, when, with which versions, and every difference.
 - `{json}`: the boards' rows, whole. `{parquet}`: the same as a flat table, a column each for mean,
   standard deviation and number of seeds of a metric (`forget_accuracy_mean`, `_std`, `_n`),
   `claimed_` before what was claimed only; objects are JSON texts. `relearn_updates_above`: updates
-after which relearning was given up for some seeds, which are not in the mean.
+  after which relearning was given up for some seeds, which are not in the mean. `audit`: in how
+  many tests with power the models are like Retrain, of how many, in all cases together;
+  `not_audited` says why there is no audit, `impostor` that one can't tell the model from a control.
+  `retrains`: the figures of all trainings by Retrain's recipe, whose own rows say `part_of`.
 
 A row's `state` is `claimed` (nobody has looked), `re-scored` (its metrics were computed again from
 its logits or its checkpoints), `reproduced` (the method was run again), `refuted`, or `reported`

@@ -53,9 +53,10 @@ def submit(
     """Submit the records in RUN_DIR to a board: one pull request on the Hub, or files in a folder.
 
     Sent are the records whole (folders of this machine left out), and as evidence the unlearned
-    models and their logits on the board's sets. Before that the records are held to the board,
-    and the claims are scored again from the logits. A repeated or amended submission takes the
-    place of the first. Retrain and the original go along, since distances are to Retrain.
+    models, their logits on the board's sets, and the features that an audit looks at. Before that
+    the records are held to the board, and the claims are scored again from the evidence. A repeated
+    or amended submission takes the place of the first. The original, the Retrains and the controls
+    go along, since distances are to Retrain and an audit is beside them all.
 
     \b
     suli leaderboard submit runs --board digits.class-wise --to ./results

@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
+from benchmark_adapters.grid.case_audits import read_audit
 from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.record import canonical, digest, read_record
 from leaderboards.board.board import Board, is_reference
-from leaderboards.claims.submission import Checkpoints, Submission
+from leaderboards.board.metrics import AUDIT_COUNTS
+from leaderboards.claims.submission import Checkpoints, Submission, record_name
 from suli_plugin.registry import Registry
 
 Record = Mapping[str, Any]
@@ -29,9 +31,10 @@ def found_submissions(
 ) -> tuple[list[Submission], dict[str, Path]]:
     """What a run folder has for a board, and the local file of each path of evidence.
 
-    methods: labels and globs (default: all that are complete); the references go along, since
-    distances are to Retrain. Raises ValueError for a folder without any, a method that is not
-    complete although it is named, and one that was run with several settings.
+    methods: labels and globs (default: all that are complete); the references and the controls go
+    along, since distances are to Retrain and an audit is beside them all. Raises ValueError for a
+    folder without any, a method that is not complete although it is named, and one that was run
+    with several settings.
     """
     by_method = _records(folder, board)
     chosen = _chosen(by_method, board, methods, folder)
@@ -79,8 +82,12 @@ def _chosen(
             f"{board.name}: scenarios {', '.join(board.scenarios)}, seeds "
             f"{', '.join(map(str, board.seeds))}"
         )
-    references = [method for method in whole if is_reference(method) and method not in chosen]
-    return [*references, *chosen]
+    beside = [
+        method
+        for method in whole
+        if method not in chosen and (is_reference(method) or method in board.controls)
+    ]
+    return [*beside, *chosen]
 
 
 def _missing(pairs: Sequence[tuple[Path, Record]], board: Board) -> list[str]:
@@ -129,7 +136,22 @@ def _submission(
         needs=tuple(sorted(unlearner.resources(board.scope))),
         claimed=claimed,
         checkpoints=checkpoints,
+        audits={
+            record_name(record): counts
+            for path, record in pairs
+            if (counts := _audited(path, record)) is not None
+        },
     )
+
+
+def _audited(path: Path, record: Record) -> dict[str, int] | None:
+    """What the audit in the run folder counts for this very model, None where there is none."""
+    audit, label = read_audit(path.parent.parent, record["seed"]), record["method"]
+    if audit is None or audit.limit is None or label not in audit.roles:
+        return None
+    if audit.hashes.get(label) != record["unlearned_hash"]:
+        return None
+    return dict(zip(AUDIT_COUNTS, audit.counted(label), strict=True))
 
 
 def _evidence(submission: Submission, path: Path, record: Record) -> dict[str, Path]:

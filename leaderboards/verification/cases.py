@@ -7,6 +7,9 @@ import dataclasses
 
 from accelerate import Accelerator
 
+from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.audit.observation_file import read_traits
+from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.metrics.panel import Retrained, relearned
@@ -20,11 +23,15 @@ from suli_plugin.benchmark import Benchmark
 
 
 class BoardCases:
-    """The cases of a board; benchmark: with the data and the original of this machine."""
+    """The cases of a board; benchmark: with the data and the original of this machine.
+
+    audits: those that were made already, by all that decides them.
+    """
 
     def __init__(self, board: Board, benchmark: Benchmark, accelerator: Accelerator) -> None:
         self.board, self.benchmark, self.accelerator = board, benchmark, accelerator
         self._made: dict[tuple[str, int, str], ScoredCase] = {}
+        self.audits: dict[tuple[object, ...], CaseAudit] = {}
 
     def own(self, scenario: str, seed: int) -> ScoredCase:
         """The case as this machine makes it.
@@ -41,7 +48,7 @@ class BoardCases:
     def uncompared(self, scenario: str, seed: int) -> ScoredCase:
         """The same, to be compared with another Retrain than the last record's, or with none."""
         scored = self.own(scenario, seed)
-        scored.retrained = None
+        scored.retrained = scored.rates = None
         return scored
 
     def of_record(self, record: Record, store: StoreEvidence) -> ScoredCase:
@@ -50,7 +57,7 @@ class BoardCases:
         Raises Refused where either is neither here nor in the store, ValueError for other data.
         """
         scored = self._with_original(record, store)
-        scored.retrained = None
+        scored.retrained = scored.rates = None
         wanted = record.get("compared_with")
         if wanted is None or record["method"] == RETRAIN:
             return scored
@@ -64,6 +71,8 @@ class BoardCases:
         submission, retrained = found
         seen = scored.seen_in(store.logits(submission, retrained))
         scored.retrained = Retrained(seen, relearned(retrained["metrics"]), wanted)
+        if store.has_features(submission, retrained):
+            scored.rates = rates_in(read_traits(store.features(submission, retrained), wanted))
         return scored
 
     def is_foreign(self, record: Record) -> bool:

@@ -8,24 +8,31 @@ from math import sqrt
 from statistics import mean
 
 from leaderboards.board.board import Board
-from leaderboards.board.metrics import OPTIONAL, Level, score_values
+from leaderboards.board.metrics import AUDIT_COUNTS, OPTIONAL, Level, score_values
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.claims.verdict import Difference
 
 
 @dataclass
 class Findings:
-    """found: values by record and metric. reasons: what refutes. notes: what does not."""
+    """found: values by record and metric. reasons: what refutes. notes: what does not.
+
+    impostors, not_audited: see `Verdict`.
+    """
 
     found: dict[str, dict[str, float]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    impostors: dict[str, str] = field(default_factory=dict)
+    not_audited: str = ""
 
     def add(self, other: Findings) -> None:
         """Take over what a higher level found; its values replace those of a lower one."""
         for name, values in other.found.items():
             self.found.setdefault(name, {}).update(values)
         self.reasons += other.reasons
+        self.impostors |= other.impostors
+        self.not_audited = other.not_audited or self.not_audited
         self.notes += [note for note in other.notes if note not in self.notes]
 
 
@@ -36,7 +43,10 @@ def differences(
 
     found: by record and metric, as this very level found them.
     """
-    claims = {record_name(record): score_values(record) for record in submission.claimed}
+    claims = {
+        name: {**score_values(record), **submission.audits.get(name, {})}
+        for name, record in ((record_name(record), record) for record in submission.claimed)
+    }
     computed = [name for name in claims if name in found]
     differing = [
         difference
@@ -60,6 +70,9 @@ def _of_record(
         tolerance = board.tolerance(metric.name, level, submission.method)
         claimed, value = claims.get(metric.name), found.get(metric.name)
         if tolerance is None or claimed == value:
+            continue
+        if metric.name in AUDIT_COUNTS and (claimed is None or value is None):
+            # An audit need not be claimed, and takes evidence that may not be kept.
             continue
         if claimed is None or value is None:
             # A retrained model elsewhere may not relearn, and nothing is then defined.

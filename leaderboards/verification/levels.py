@@ -102,4 +102,6 @@ class Verifier:
             differences=tuple(differing),
             reasons=(*findings.reasons, *wrong),
             notes=tuple(findings.notes),
+            impostors=findings.impostors,
+            not_audited=findings.not_audited,
         )

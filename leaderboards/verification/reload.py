@@ -15,8 +15,10 @@ from benchmark_adapters.records.provenance import state_hash
 from leaderboards.board.metrics import LOGITS
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import Record, StoreEvidence
+from leaderboards.verification.audits import add_audit
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
+from leaderboards.verification.observations import features_apart
 from suli_plugin.evaluation import evaluate
 
 
@@ -27,7 +29,8 @@ def reload(
     *,
     sample: int | None = None,
 ) -> Findings:
-    """Compare every checkpoint with the kept logits, and compute the panel of metrics from it.
+    """Compare every checkpoint with the kept logits and features, and compute from it the panel of
+    metrics and the audit.
 
     sample: compare the logits of so many images a set, drawn anew each time, and nothing else.
     Raises ValueError where data can't be had.
@@ -43,8 +46,12 @@ def reload(
             continue
         if sample is None:
             recipe = record["hyperparameters"] if submission.method == RETRAIN else None
-            measured = scored.measure(model, record["case"], recipe=recipe)
+            label = submission.method
+            measured = scored.measure(model, record["case"], label=label, recipe=recipe)
             findings.found[name] = dict(measured.metrics)
+            fresh = scored.observations.pop(label)
+            findings.reasons += features_apart(submission, record, store, scored, fresh)
+            add_audit(findings, submission, record, store, cases, fresh)
             computed, drawn = scored.logits, None
         else:
             computed, drawn = _sampled(model, scored, sample)

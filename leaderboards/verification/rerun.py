@@ -14,12 +14,13 @@ from pathlib import Path
 from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.run import run_grid
-from benchmark_adapters.records.evidence import LOGITS_SUFFIX
+from benchmark_adapters.records.evidence import FEATURES_SUFFIX, LOGITS_SUFFIX
 from benchmark_adapters.records.provenance import hardware, versions
 from benchmark_adapters.records.record import write_atomically
 from leaderboards.board.metrics import score_values
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import Record, StoreEvidence
+from leaderboards.verification.audits import add_audit
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
 from suli_plugin.registry import Registry
@@ -85,8 +86,28 @@ def rerun(
         raise ValueError(f"{cell} could not be run again: {reason}")
     for record in outcome.records:
         findings.found[record_name(record)] = score_values(record)
+    for record in records:
+        _audit_again(findings, submission, record, store, cases)
     findings.notes += _same_weights(records, outcome.records)
     return findings
+
+
+def _audit_again(
+    findings: Findings,
+    submission: Submission,
+    record: Record,
+    store: StoreEvidence,
+    cases: BoardCases,
+) -> None:
+    """The audit of the model that was just made, if it is of the record's original."""
+    scored = cases.own(record["scenario"], record["seed"])
+    fresh = scored.observations.pop(submission.method, None)
+    if fresh is None:
+        findings.not_audited = "it was run again earlier, and only its metrics are kept"
+    elif scored.original_hash != record["original_hash"]:
+        findings.not_audited = "it was run again from this machine's own original"
+    else:
+        add_audit(findings, submission, record, store, cases, fresh)
 
 
 def _check_precision(submission: Submission, cases: BoardCases) -> None:
@@ -145,6 +166,8 @@ def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: P
         stale.unlink()
     data = store.files.read(path, store.logits_limit(retrained))
     (place / f"{stem}{LOGITS_SUFFIX}").write_bytes(data)
+    if store.has_features(*found):
+        (place / f"{stem}{FEATURES_SUFFIX}").write_bytes(store.features(*found))
     write_atomically(place / f"{stem}.json", json.dumps(retrained))
     return []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmark_adapters.grid.retrains import RETRAIN
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import StoreEvidence
+from leaderboards.verification.audits import add_audit
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
 from leaderboards.verification.impostors import impostors
@@ -26,6 +27,10 @@ def rescore(submission: Submission, store: StoreEvidence, cases: BoardCases) -> 
             continue
         is_yardstick = submission.method == RETRAIN and scored.has_recipe(record["hyperparameters"])
         findings.found[name] = scored.rescore(seen, is_retrained=is_yardstick)
+        try:
+            add_audit(findings, submission, record, store, cases)
+        except ValueError as error:
+            findings.reasons.append(f"{name}: {error}")
         for refutes, said in impostors(submission, record, logits, store):
             (findings.reasons if refutes else findings.notes).append(said)
     return findings

@@ -23,7 +23,7 @@ class Store:
         self.root, self.cases, self.runs_again = root, cases, runs_again
 
     def id(self, method):
-        [path] = (self.root / FOLDER).glob(f"*-wise-{method}-*.json")
+        [path] = (self.root / FOLDER).glob(f"*-wise-{method.replace('@', '-at-')}-{'?' * 12}.json")
         return path.stem
 
     def path(self, method):

@@ -90,3 +90,17 @@ def test_a_code_span_holds_any_text_in_a_table(text):
     assert len(line) == 1
     (span,) = line[0]
     assert span.type == "code_inline" and span.content.strip() == harmless(text, 400)
+
+
+def test_impostors_and_what_is_not_audited_are_said_below_the_table():
+    said = "class-3/0: cannot be told from a control: [it](http://x) hides the class"
+    audit = {"like": 0, "with_power": 21, "cases": 3}
+    rows = [
+        {**row, "impostor": said, "audit": audit} if row["method"] == "suli"
+        else {**row, "not_audited": "it was submitted without features"}
+        for row in aggregate()
+    ]  # fmt: skip
+    text = board_markdown(board_table(boards()[0], board_rows(rows)))
+    assert "| *Cannot be told from a control* |" in text and "| 0 of 21 |" in text
+    assert r"`suli` class-3/0: cannot be told from a control: \[it\](http://x) hides" in text
+    assert "No audit of `retrain`, `original`" in text and "submitted without features." in text

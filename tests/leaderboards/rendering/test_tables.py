@@ -180,3 +180,35 @@ def test_without_a_retrain_of_the_originals_recipe_nothing_is_as_retrain():
     assert made.without_yardstick and not table(1).without_yardstick
     (forget,) = [i for i, column in enumerate(made.columns) if column.name == "forget_accuracy"]
     assert all(row.cells[forget].key is None and not row.cells[forget].best for row in made.rows)
+
+
+SAID = "class-3/0: cannot be told from a control: it hides the class and has not forgotten it"
+AUDITED = {"like": 17, "with_power": 21, "cases": 3}
+
+
+def test_what_cannot_be_told_from_a_control_competes_for_nothing():
+    assert any("suli" in methods for methods in best(table()).values())
+    found = table(rows=changed("suli", impostor=SAID))
+    kinds = {group.kind: [row.row.method for row in group.rows] for group in found.groups}
+    assert list(kinds) == ["reference", "method", "impostor", "control", "refuted"]
+    assert kinds["impostor"] == ["suli"]
+    assert not any("suli" in methods for methods in best(found).values())
+
+
+def test_an_audit_is_a_count_of_tests_and_marks_nothing_as_best():
+    rows = [
+        {**row, "not_audited": "nobody has verified it"} for row in changed("suli", audit=AUDITED)
+    ]
+    found = table(rows=[
+        {**row, "not_audited": None} if row["method"] == "suli" else row for row in rows
+    ])  # fmt: skip
+    (index,) = [i for i, column in enumerate(found.columns) if column.name == "audit"]
+    assert found.columns[index].title == "Audit: like Retrain"
+    assert (
+        found.columns[index].ideal == "of tests with power" and not found.columns[index].reached_by
+    )
+    texts = {row.row.method: row.cells[index].text for row in found.rows}
+    assert texts.pop("suli") == "17 of 21" and set(texts.values()) == {"–"}
+    assert not any(row.cells[index].best for row in found.rows)
+    assert "su" in found.not_audited["nobody has verified it"]
+    assert not table().not_audited
