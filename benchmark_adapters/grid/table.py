@@ -55,7 +55,7 @@ def scenario_tables(
 def _tables(scenario: str, records: Sequence[Record], audits: Audits, panel: bool) -> str:
     columns, rows = scenario_rows(records)
     parts = [table_title(scenario, records), _table(columns, rows, audits)]
-    parts += [] if audits else [_why_no_audit(records)]
+    parts += [] if audits else [why_no_audit(records)]
     if panel:
         further = scenario_rows(records, panel_columns(records))
         parts += ["the further metrics:", _table(*further, deviations=True)]
@@ -63,7 +63,8 @@ def _tables(scenario: str, records: Sequence[Record], audits: Audits, panel: boo
     return "\n".join(parts)
 
 
-def _why_no_audit(records: Sequence[Record]) -> str:
+def why_no_audit(records: Sequence[Record]) -> str:
+    """A line for a scenario whose records have no audit."""
     retrained = [record for record in records if record["method"] == RETRAIN]
     if not retrained:
         return "no audit: there is no Retrain to compare with (--methods retrain,...)"

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from benchmark_adapters.grid.retrains import row_label
-from benchmark_adapters.records.provenance import command
+from benchmark_adapters.grid.table import why_no_audit
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.report import strip_plot
 from benchmark_adapters.report.audit_part import audit_part
-from benchmark_adapters.report.palette import DARK, LIGHT
-from benchmark_adapters.report.picture import DOTS_PER_INCH, Picture
+from benchmark_adapters.report.picture import Picture
 from benchmark_adapters.report.pictures import Gallery, LeftOut
+from benchmark_adapters.report.rendered import rendered, shown
 from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
 from benchmark_adapters.report.score_tables import first_table, further_table
-
-PIXELS_PER_INCH = 100
 
 
 @dataclass(frozen=True)
@@ -46,18 +39,13 @@ class Section:
 
 def page(run: RunFolder, sections: Sequence[Section]) -> str:
     """The report as HTML. Pictures are data URIs; readers who prefer dark see the dark ones."""
-    source = files("benchmark_adapters.report").joinpath("page.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     names = dict.fromkeys(section.scenario.benchmark for section in sections)
-    return environment.from_string(source).render(
+    return rendered(
+        "report/page.html",
         title=f"Unlearning on {', '.join(names)}",
         records=sum(len(section.scenario.stored) for section in sections),
         sections=[_section(number, section) for number, section in enumerate(sections, 1)],
         set_aside=run.set_aside,
-        light=LIGHT,
-        dark=DARK,
-        version=version("suli-plugin"),
-        command=command(),
     )
 
 
@@ -68,7 +56,8 @@ def anchor(scenario: Scenario) -> str:
 
 def _section(number: int, section: Section) -> dict[str, Any]:
     scenario = section.scenario
-    pictures = {each.name: _shown(each) for each in section.pictures}
+    why = why_no_audit(scenario.records)
+    pictures = {each.name: shown(each, of=str(scenario)) for each in section.pictures}
     return {
         "anchor": f"s{number}-{anchor(scenario)}",
         "name": scenario.name,
@@ -76,24 +65,13 @@ def _section(number: int, section: Section) -> dict[str, Any]:
         "scores": first_table(scenario),
         "further": further_table(scenario),
         "audit": audit_part(scenario) if scenario.audits else None,
+        "why_no_audit": why[0].upper() + why[1:],
         "strips": pictures.pop(strip_plot.NAME, None),
         "pictures": list(pictures.values()),
         "pictured": section.gallery is not None,
         "left_out": section.left_out,
         "facts": _facts(scenario),
         "settings": _settings(scenario),
-    }
-
-
-def _shown(picture: Picture) -> dict[str, Any]:
-    return {
-        "title": picture.title,
-        "caption": " ".join(picture.caption.split()),
-        "alt": picture.alt,
-        "numbers": picture.numbers,
-        "light": _data_uri(picture.light),
-        "dark": _data_uri(picture.dark),
-        "width": round(_width(picture.light) / DOTS_PER_INCH * PIXELS_PER_INCH),
     }
 
 
@@ -131,12 +109,3 @@ def _plain(value: Any) -> str:
 
 def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
-
-
-def _width(png: bytes) -> int:
-    """Pixels across, which a PNG file says after its signature and the head of its first chunk."""
-    return int.from_bytes(png[16:20], "big")

@@ -85,10 +85,10 @@ def test_a_run_with_an_audit_has_its_headline_tests_and_strip_plot(made, page):
 
 
 def test_a_run_without_one_says_so(page, runs):
-    assert page.text.count("None is in this folder.") == 1
+    assert page.text.count("No audit: it was left out") == 1
     shown = reported(runs)
     assert shown.row("method")[-1] != "like Retrain"
-    assert shown.text.count("None is in this folder.") == 2
+    assert shown.text.count("No audit: it was left out") == 2
     assert not (runs / "report" / "digits-class-3-audit-light.png").exists()
 
 
