@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -66,6 +67,36 @@ def is_retrain(row: BoardRow) -> bool:
 
 def least_distance(name: str, aim: Aim, rows: Sequence[BoardRow]) -> float | None:
     """The smallest distance among the methods whose figures somebody verified."""
+    found = _nearest(name, aim, rows)
+    return None if found is None else distance(found, name, aim, rows)
+
+
+def reached_by(name: str, aim: Aim, rows: Sequence[BoardRow]) -> tuple[str, ...]:
+    """The controls that come as near to good as the best method, within spreads.
+
+    As near: their means differ by no more than both deviations over the seeds together.
+    """
+    best = _nearest(name, aim, rows)
+    least = least_distance(name, aim, rows)
+    if best is None or least is None:
+        return ()
+    near = (
+        row.method
+        for row in rows
+        if row.control and row.state != "refuted"
+        if (key := distance(row, name, aim, rows)) is not None
+        and key <= least + math.hypot(_deviation(row, name), _deviation(best, name))
+    )
+    return tuple(dict.fromkeys(near))
+
+
+def _nearest(name: str, aim: Aim, rows: Sequence[BoardRow]) -> BoardRow | None:
     methods = (row for row in rows if row.competes and row.is_verified(name))
-    keys = (distance(row, name, aim, rows) for row in methods)
-    return min((key for key in keys if key is not None), default=None)
+    keys = ((distance(row, name, aim, rows), row) for row in methods)
+    known = [(key, row) for key, row in keys if key is not None]
+    return min(known, key=lambda each: each[0])[1] if known else None
+
+
+def _deviation(row: BoardRow, name: str) -> float:
+    spread = value(row, name)
+    return (spread.std or 0.0) if spread is not None else 0.0

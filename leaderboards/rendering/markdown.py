@@ -66,8 +66,8 @@ def _notes(table: BoardTable) -> list[str]:
     reached = [f"{code(name)}: {', '.join(titles)}" for name, titles in table.reached.items()]
     if reached:
         notes.append(
-            "† A control, which forgets nothing, is as good as the best method, so that the column "
-            f"does not tell methods apart ({'; '.join(reached)})."
+            "† A control, which forgets nothing, is as good as the best method within their "
+            f"spreads, so that the column does not tell methods apart ({'; '.join(reached)})."
         )
     hiding = [shown.row for shown in table.rows if shown.row.impostor]
     notes += [f"{code(row.method)} {_text(row.impostor)}" for row in hiding]

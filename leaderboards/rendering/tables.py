@@ -12,6 +12,7 @@ from leaderboards.rendering.aims import (
     is_retrain,
     is_yardstick,
     least_distance,
+    reached_by,
     value,
 )
 from leaderboards.rendering.rows import AUDIT, BoardRow
@@ -35,7 +36,9 @@ class ShownBoard:
 
 @dataclass(frozen=True)
 class Column:
-    """A metric's column. reached_by: controls whose mean is as good as the best method's."""
+    """A metric's column. reached_by: controls that are as good as the best method, within both
+    rows' deviations over the seeds.
+    """
 
     name: str
     metric: ShownMetric
@@ -192,13 +195,10 @@ def _aim(board: ShownBoard, name: str) -> Aim:
 
 
 def _with_controls(column: Column, rows: Sequence[BoardRow]) -> Column:
-    best = least_distance(column.name, column.aim, rows)
-    if best is None or column.metric.cost:
+    if column.metric.cost:
         return column
-    controls = (row for row in rows if _kind(row) == "control")
-    keys = ((row.method, distance(row, column.name, column.aim, rows)) for row in controls)
-    reached = (method for method, key in keys if key is not None and key <= best)
-    return Column(column.name, column.metric, column.aim, tuple(dict.fromkeys(reached)))
+    reached = reached_by(column.name, column.aim, rows)
+    return Column(column.name, column.metric, column.aim, reached)
 
 
 def _cells(
