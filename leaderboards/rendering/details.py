@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboards.rendering.aims import value
-from leaderboards.rendering.rows import AUDIT_KEYS, GAP, BoardRow, Metrics
+from leaderboards.rendering.rows import AUDIT_KEYS, GAP, BoardRow, Metrics, Spread
 from leaderboards.rendering.shown_metrics import in_order, shown_metric, shown_spread
 from leaderboards.rendering.tables import Column
 from leaderboards.untrusted.harmless_text import harmless
@@ -34,13 +34,17 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric as text. claimed: what the submitter said. checked: whether it was found again."""
+    """A metric as text. claimed: what the submitter said. checked: whether it was found again.
+
+    apart: the mean's distance from the Retrains' in their deviations, a dash where there is none.
+    """
 
     title: str
     shown: str
     claimed: str
     checked: str
     n: str
+    apart: str = "–"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,13 @@ class RowDetails:
     by_scenario: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def row_details(row: BoardRow, columns: Sequence[Column]) -> RowDetails:
-    """All texts are harmless, and none is longer than 2,000 characters."""
+def row_details(
+    row: BoardRow, columns: Sequence[Column], retrain: BoardRow | None = None
+) -> RowDetails:
+    """All texts are harmless, and none is longer than 2,000 characters.
+
+    retrain: the row of the Retrains that others are compared with.
+    """
     settings = row.details.get("hyperparameters")
     return RowDetails(
         facts=(("Data it reads", reads(row)), *_facts(row)),
@@ -65,7 +74,7 @@ def row_details(row: BoardRow, columns: Sequence[Column]) -> RowDetails:
         if isinstance(settings, Mapping)
         else (),
         command=as_text(row.details.get("command") or ""),
-        figures=tuple(_figure(row, name) for name in _names(row)),
+        figures=tuple(_figure(row, name, retrain) for name in _names(row)),
         by_scenario=tuple(
             (harmless(name), _scenario(metrics, columns))
             for name, metrics in row.by_scenario.items()
@@ -120,7 +129,7 @@ def _names(row: BoardRow) -> list[str]:
     return in_order([*row.metrics, *row.claimed, *([GAP] if row.gap_to_retrain else [])])
 
 
-def _figure(row: BoardRow, name: str) -> Figure:
+def _figure(row: BoardRow, name: str, retrain: BoardRow | None) -> Figure:
     metric, own, claimed = shown_metric(name), value(row, name), row.claimed.get(name)
     n = own.n if own is not None and own.n is not None else row.n
     return Figure(
@@ -129,7 +138,14 @@ def _figure(row: BoardRow, name: str) -> Figure:
         shown_spread(claimed, metric),
         "yes" if row.is_verified(name) else "no",
         "–" if n is None else str(n),
+        _apart(own, value(retrain, name)) if retrain and not (row.paper or retrain is row) else "–",
     )
+
+
+def _apart(own: Spread | None, theirs: Spread | None) -> str:
+    if own is None or theirs is None or own.above is not None or theirs.above is not None:
+        return "–"
+    return f"{(own.mean - theirs.mean) / theirs.std:+.1f}" if theirs.std else "–"
 
 
 def _scenario(metrics: Metrics, columns: Sequence[Column]) -> tuple[str, ...]:

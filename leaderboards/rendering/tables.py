@@ -103,6 +103,12 @@ class BoardTable:
         return [row for group in self.groups for row in group.rows]
 
     @property
+    def yardstick(self) -> BoardRow | None:
+        """The row of the Retrains that others are compared with."""
+        own = (shown.row for shown in self.rows if not shown.row.paper)
+        return next((row for row in own if is_yardstick(row)), None)
+
+    @property
     def without_yardstick(self) -> bool:
         """Whether there is a Retrain, but none that others may be compared with."""
         own = [row.row for row in self.rows if is_retrain(row.row) and not row.row.paper]
