@@ -81,22 +81,17 @@ def _chosen(run: RunFolder, choice: Choice) -> list[Scenario]:
 def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gallery:
     """Draw what can be drawn of a scenario that `pictured` gave; it may lack what others have."""
     named = [label for label in scenario.labels if _is_chosen(label, choice)]
-    labels = named if choice.methods else charts_shown(scenario)
-    seed = scenario.seeds[0] if choice.seed is None else choice.seed
-    if not labels or seed not in scenario.seeds:
-        return Gallery((), (LeftOut("all pictures", "it has no record of what was chosen"),))
+    charts = named if choice.methods else charts_shown(scenario)
     models = named if choice.methods else models_shown(scenario)
-    charts: list[Picture | LeftOut] = [
-        _try(radar.TITLE, lambda: radar.radar(scenario, labels)),
-        _try(trade_off.TITLE, lambda: trade_off.trade_off(scenario, labels)),
-        _try(curves.TITLE, lambda: curves.curves(scenario, labels, seed)),
-    ]
+    seed = scenario.seeds[0] if choice.seed is None else choice.seed
+    if not charts or seed not in scenario.seeds:
+        return Gallery((), (LeftOut("all pictures", "it has no record of what was chosen"),))
     drawn = [
         *_of_audits(scenario, named),
-        *(_saying(each, scenario, labels) for each in charts),
-        *(
-            _saying(each, scenario, models)
-            for each in _of_models(scenario, models, seed, choice, accelerator)
+        *_saying(_charts(scenario, charts, seed), _others(scenario, charts, choice)),
+        *_saying(
+            _of_models(scenario, models, seed, choice, accelerator),
+            _others(scenario, models, choice),
         ),
     ]
     return Gallery(
@@ -139,13 +134,28 @@ def _of_audits(scenario: Scenario, labels: Sequence[str]) -> list[Picture | Left
     return [strip_plot.strip_plot(scenario.audits, shown, known=charts_shown(scenario))]
 
 
-def _saying(each: Picture | LeftOut, scenario: Scenario, shown: Sequence[str]) -> Picture | LeftOut:
-    """A picture whose caption says which models are not in it, and how to see them."""
-    others = [label for label in scenario.labels if label not in shown]
-    if isinstance(each, LeftOut) or not others:
-        return each
-    said = f"Of this run, but not chosen (--methods shows them): {', '.join(others)}."
-    return replace(each, caption=f"{each.caption} {said}")
+def _others(scenario: Scenario, shown: Sequence[str], choice: Choice) -> list[str]:
+    """What is not shown though nobody chose so."""
+    return [] if choice.methods else [label for label in scenario.labels if label not in shown]
+
+
+def _saying(drawn: Sequence[Picture | LeftOut], others: Sequence[str]) -> list[Picture | LeftOut]:
+    """Pictures whose captions say which models are not in them, and how to see them."""
+    if not others:
+        return list(drawn)
+    said = f"Left out of this picture: {', '.join(others)}; --methods shows those that it names."
+    return [
+        replace(each, caption=f"{each.caption} {said}") if isinstance(each, Picture) else each
+        for each in drawn
+    ]
+
+
+def _charts(scenario: Scenario, labels: Sequence[str], seed: int) -> list[Picture | LeftOut]:
+    return [
+        _try(radar.TITLE, lambda: radar.radar(scenario, labels)),
+        _try(trade_off.TITLE, lambda: trade_off.trade_off(scenario, labels)),
+        _try(curves.TITLE, lambda: curves.curves(scenario, labels, seed)),
+    ]
 
 
 def _of_models(

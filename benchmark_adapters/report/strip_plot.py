@@ -64,13 +64,8 @@ def strip_plot(
     order, so that a model has the same mark as in the report's other pictures.
     """
     roles = {label: role for audit in audits.values() for label, role in audit.roles.items()}
-    order = [label for label in known or roles if label in roles]
-    order += [label for label in roles if label not in order]
-    shown = {
-        label: roles[label]
-        for label in sorted(order, key=lambda label: ORDER.get(roles[label], len(ORDER)))
-        if labels is None or label in labels
-    }
+    order = sorted(_in_order(roles, known or []), key=lambda label: ORDER.get(roles[label], 2))
+    shown = {label: roles[label] for label in order if labels is None or label in labels}
     limit = max(audit.limit or 0.0 for audit in audits.values())
     drawn = strips(audits)
     retrains = max(len(test.retrains) for audit in audits.values() for test in audit.tests)
@@ -85,6 +80,11 @@ def strip_plot(
         alt=f"Strip plot of {len(drawn)} tests and {len(shown)} models; the numbers are in the "
         "tables of the audit.",
     )
+
+
+def _in_order(roles: Mapping[str, str], known: Sequence[str]) -> list[str]:
+    """The audited models: known ones first, in their order."""
+    return list(dict.fromkeys([*(label for label in known if label in roles), *roles]))
 
 
 def strips(audits: Audits) -> list[Strip]:
@@ -161,8 +161,16 @@ def _ground(axes: Any, strips: Sequence[Strip], theme: Theme) -> None:
     first = 0
     for kind, group in groupby(strips, key=lambda strip: strip.kind):
         count = len(list(group))
-        axes.text(1.01, first + (count - 1) / 2, kind, rotation=270, va="center", fontsize=9,
-                  color=theme.faint, transform=axes.get_yaxis_transform())  # fmt: skip
+        axes.text(
+            1.01,
+            first + (count - 1) / 2,
+            shortened(kind),
+            rotation=270,
+            va="center",
+            fontsize=9,
+            color=theme.faint,
+            transform=axes.get_yaxis_transform(),
+        )
         first += count
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("value")

@@ -101,9 +101,19 @@ def test_retrains_are_one_row_and_further_metrics_have_distances_to_them(page):
     assert "in brackets: the distance from the Retrains' mean" in page.text
 
 
+def test_pictures_show_one_retrain_and_few_controls_and_say_what_they_leave_out(page):
+    at = page.rows.index(["model", "neighbours forgotten"])
+    shown = [row[0] for row in page.rows[at + 1 : at + 6]]
+    assert shown == ["original", "retrain", "suli", "bn_drift", "logit_mask"]
+    of_charts = "Left out of this picture: retrain@2, retrain_held_out; --methods shows"
+    of_models = "Left out of this picture: retrain@2, retrain_held_out, bias_mask, drift_mask"
+    assert page.text.count(of_charts) == 3 and page.text.count(of_models) == 2
+
+
 def test_each_test_has_value_distance_and_verdict_and_why_it_has_no_power(runs):
     put(runs, audit())
     shown = reported(runs)
+    assert "Left out of this picture" not in shown.text
     assert shown.row("suli")[-1] == "1 of 1" and shown.row("original")[-1] == "0 of 1"
     assert shown.row("suli", "0.520") == ["suli", "0.520", "+1.0", "like Retrain"]
     assert shown.row("bias_mask", "-") == ["bias_mask", "-", "-", "not tested"]
