@@ -15,6 +15,7 @@ from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL, Judged, judge
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.verdict import AuditVerdict, verdict_of
+from benchmark_adapters.checkpoint_audit.controls import controls_for
 from benchmark_adapters.checkpoint_audit.kept import Kept
 from benchmark_adapters.checkpoint_audit.models import Models
 from benchmark_adapters.checkpoint_audit.progress import StepProgress
@@ -87,11 +88,7 @@ def audited(
     folder: keeps what is made. Raises Failure where data and original do not belong together, and
     ValueError for what does not fit.
     """
-    controls = {
-        name: registry.unlearner(name, subject.scope)
-        for name, cls in registry.unlearners.items()
-        if cls.control and subject.scope in cls.needs
-    }
+    controls = controls_for(subject, registry)
     retrains = len(subject.retrained) or (train + 1 if train else 0)
     steps = 2 + retrains + len(controls)
     with StepProgress(steps, shown=accelerator.is_main_process) as progress:
@@ -153,7 +150,11 @@ def _sources(subject: Subject, found: Yardstick) -> dict[str, Any]:
             "source": base.source if base.revision else short_name(base.source),
             "commit": base.revision,
             "sets": {
-                name: {"count": len(of), "sha256": subject.data.hashes[name]}
+                name: {
+                    "count": len(of),
+                    "looked_at": len(subject.sets.get(name, ())),
+                    "sha256": subject.data.hashes[name],
+                }
                 for name, of in subject.data.images.items()
             },
             "forgotten": subject.data.class_names or counted(len(subject.data.forget), "sample"),

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from benchmark_adapters.checkpoint_audit.audited import CheckpointAudit
 
 EXIT_CODES = {"like Retrain": 0, "differs": 1, "impostor": 1, "cannot tell": 3}
-AUDIT = "audit.json"
 
 
 @hookimpl
@@ -85,10 +84,13 @@ def audit(**options: Any) -> None:
     control (or something failed and is named), 2 wrong usage, 3 cannot tell.
     """
     found = _audited(options)
+    _print(found, options)
     if options["output"] is not None:
         with one_line_errors(failed=True):
-            _write(options["output"], found)
-    _print(found, options)
+            from benchmark_adapters.checkpoint_audit.report import write_report
+
+            page, *_ = write_report(options["output"], found)
+        click.echo(f"report: {page}", err=True)
     sys.exit(EXIT_CODES[found.verdict.outcome])
 
 
@@ -143,13 +145,6 @@ def _check(options: dict[str, Any]) -> None:
         raise ValueError("--set is of the Retrains that --train-retrained trains")
     if options["output"] is not None:
         check_writable(options["output"])
-
-
-def _write(output: Path, found: CheckpointAudit) -> None:
-    from benchmark_adapters.checkpoint_audit.audited import as_text
-    from benchmark_adapters.records.record import write_atomically
-
-    write_atomically(output / AUDIT, as_text(found))
 
 
 def _print(found: CheckpointAudit, options: dict[str, Any]) -> None:

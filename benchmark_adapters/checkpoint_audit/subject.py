@@ -20,9 +20,10 @@ from benchmark_adapters.records.provenance import state_hash
 from suli_plugin.images import ImageSet
 from suli_plugin.unlearner import ForgetRequest, Scope
 
-SETS = ("forget", "retain", "test")
-# Retained images are many, and every model answers them; a test needs no more.
-RETAIN_LIMIT = 5_000
+# So many images of each set are looked at: every model answers them, and no test needs more.
+LIMITS = {"forget": 2_000, "retain": 2_000, "test": 5_000}
+# So many forgotten images are given to controls, which need no more to hide a class.
+FOR_CONTROLS = 600
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,15 @@ class Subject:
 
     @cached_property
     def sets(self) -> dict[str, ImageSet]:
-        """What every model is asked about: of many retained images every n-th."""
-        found = {str(name): of for name, of in self.data.images.items() if name in SETS}
-        if "retain" in found:
-            found["retain"] = _every_nth(found["retain"], RETAIN_LIMIT)
-        return found
+        """What every model is asked about: of large sets some images, the same for all models."""
+        images: Mapping[str, ImageSet] = {str(name): of for name, of in self.data.images.items()}
+        return {name: _some(images[name], most) for name, most in LIMITS.items() if name in images}
 
     @property
     def request(self) -> ForgetRequest:
-        """What controls and Retrains may be given."""
+        """What controls and Retrains may be given; of a large forget set a part."""
         return ForgetRequest(
-            forget=self.data.forget,
+            forget=_few_of_each(self.data.forget, self.classes, FOR_CONTROLS),
             retain=self._retain,
             reference=self.data.reference,
             fresh_model=self.original.fresh_model,
@@ -139,6 +138,18 @@ def _contradictions(loaded: Subject, receipt: Receipt | None) -> list[str]:
     return [f"{line}; audited is what was given" for line, (a, b) in pairs.items() if a != b]
 
 
-def _every_nth(images: ImageSet, limit: int) -> ImageSet:
-    step = -(-len(images) // limit)
-    return images if step == 1 else images.subset(torch.arange(0, len(images), step))
+def _some(images: ImageSet, most: int) -> ImageSet:
+    """At random, since every n-th could be of one class where classes take turns."""
+    if len(images) <= most:
+        return images
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images.subset(order[:most].sort().values)
+
+
+def _few_of_each(images: ImageSet, classes: tuple[int, ...], most: int) -> ImageSet:
+    """So many at most, of every class as many; instance-wise at random."""
+    if len(images) <= most or not classes:
+        return _some(images, most)
+    first = max(1, most // len(classes))
+    rows = [torch.where(images.labels == label)[0][:first] for label in classes]
+    return images.subset(torch.cat(rows).sort().values)

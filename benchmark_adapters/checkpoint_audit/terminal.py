@@ -28,13 +28,10 @@ def _against_retrains(audit: CaseAudit) -> list[list[str]]:
 
 def _row(test: TestResult) -> list[str]:
     distance = test.distances.get(MODEL)
-    spread = NOTHING
-    if test.mean is not None and test.deviation is not None:
-        spread = f"{test.mean:.3f} ± {test.deviation:.3f}"
     return [
         test.title,
         number(test.values.get(MODEL)),
-        spread,
+        spread_of(test),
         NOTHING if distance is None else f"{distance:+.1f}",
         said_of(test),
     ]
@@ -55,6 +52,13 @@ def _of_every_model(audit: CaseAudit) -> list[list[str]]:
         [test.title, *(number(test.values.get(label)) for label in labels)] for test in audit.tests
     ]
     return [["test", *labels], *rows]
+
+
+def spread_of(test: TestResult) -> str:
+    """The Retrains' mean and deviation in the table."""
+    if test.mean is None or test.deviation is None:
+        return NOTHING
+    return f"{test.mean:.3f} ± {test.deviation:.3f}"
 
 
 def number(value: float | None) -> str:
