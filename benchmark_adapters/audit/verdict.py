@@ -8,6 +8,8 @@ from typing import Literal
 
 from benchmark_adapters.audit.case_audit import LIKE, OVER, UNDER, CaseAudit, Verdict
 
+# What an audit of one checkpoint calls it.
+MODEL = "model"
 Outcome = Literal["like Retrain", "differs", "impostor", "cannot tell"]
 
 

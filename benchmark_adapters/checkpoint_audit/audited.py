@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL, Judged, judge
 from benchmark_adapters.audit.observation import Observation
-from benchmark_adapters.audit.verdict import AuditVerdict, verdict_of
+from benchmark_adapters.audit.verdict import MODEL, AuditVerdict, verdict_of
 from benchmark_adapters.checkpoint_audit.controls import controls_for
 from benchmark_adapters.checkpoint_audit.kept import Kept
 from benchmark_adapters.checkpoint_audit.models import Models
@@ -33,8 +33,6 @@ from benchmark_adapters.deletion.wording import counted
 from benchmark_adapters.grid.retrains import is_retrain
 from suli_plugin.registry import Registry
 from suli_plugin.unlearner import Unlearner
-
-MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _judged(
     if not found.retrains:
         models_judged.pop(HELD_OUT, None)
     case = Judged(found.retrains, models_judged, controls, subject.classes, subject.seed)
-    audit = judge(case, hashes=models.hashes)
+    audit = models.audit(lambda: judge(case, hashes=models.hashes), bool(found.retrains))
     audit = replace(audit, not_tested={**audit.not_tested, **left_out})
     agreement = found.agreement
     return CheckpointAudit(

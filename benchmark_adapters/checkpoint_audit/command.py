@@ -58,6 +58,10 @@ def register_commands(cli: click.Group) -> None:
     "--output", type=click.Path(path_type=Path), metavar="DIR",
     help="Folder for report, pictures and audit.json; started again, it goes on from there.",
 )  # fmt: skip
+@click.option(
+    "--quote", is_flag=True,
+    help="Put audit.json into CHECKPOINT, a folder with its receipt, and quote it in its card.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True,
@@ -85,6 +89,13 @@ def audit(**options: Any) -> None:
     """
     found = _audited(options)
     _print(found, options)
+    if options["quote"]:
+        with one_line_errors(failed=True):
+            from benchmark_adapters.checkpoint_audit.audited import as_text
+            from benchmark_adapters.deletion.quoted_audit import add_audit
+
+            add_audit(Path(options["checkpoint"]), as_text(found))
+        click.echo(f"quoted in {options['checkpoint']}/README.md", err=True)
     if options["output"] is not None:
         with one_line_errors(failed=True):
             from benchmark_adapters.checkpoint_audit.report import write_report
@@ -143,6 +154,10 @@ def _check(options: dict[str, Any]) -> None:
         raise ValueError("Retrains are given or trained: --retrained or --train-retrained")
     if options["changes"] and not options["train_retrained"]:
         raise ValueError("--set is of the Retrains that --train-retrained trains")
+    if options["quote"]:
+        from benchmark_adapters.deletion.receipt import read_receipt
+
+        read_receipt(Path(options["checkpoint"]))
     if options["output"] is not None:
         check_writable(options["output"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.observation_file import packed_observation, unpacked_observation
 from benchmark_adapters.records.evidence import (
@@ -87,6 +89,20 @@ class Kept:
         write_atomically(logits, packed_logits({n: of.logits for n, of in seen.answers.items()}))
         write_atomically(features, packed_observation(seen))
         return seen
+
+    def audit(self, made_of: Mapping[str, Any], make: Callable[[], CaseAudit]) -> CaseAudit:
+        """The same of the audit of all models."""
+        stem = self._stem("audit", made_of)
+        if stem is None:
+            return make()
+        path = stem.parent / f"{stem.name}.json"
+        try:
+            return CaseAudit.of(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            # Not there yet, or not whole.
+            audit = make()
+        write_atomically(path, json.dumps(audit.as_dict(), allow_nan=False))
+        return audit
 
     def _stem(self, name: str, made_of: Mapping[str, Any]) -> Path | None:
         if self._folder is None:

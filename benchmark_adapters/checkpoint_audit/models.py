@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from torch import nn
 
+from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.catalogue import tests_of
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.observe import observe
@@ -66,12 +68,8 @@ class Models:
         fixes = label == RETRAIN
         made_of = {
             "weights": found,
-            "sets": {name: len(images) for name, images in subject.sets.items()},
-            "hashes": subject.data.hashes,
-            "classes": subject.classes,
-            "tests": [test.name for test in tests_of(subject.scope)],
             "rates": [subject.original_hash] if fixes else self.rates and asdict(self.rates),
-            **self._machine,
+            **self._asked,
         }
         seen = self.kept.observation(
             label, made_of, subject.sets, subject.classes, lambda: self._observed(model, fixes)
@@ -91,7 +89,8 @@ class Models:
     def _observed(self, model: nn.Module, fixes: bool) -> Observation:
         subject, accelerator = self.subject, self.accelerator
         original = subject.original.model
-        model = model.to(accelerator.device)
+        # The layout that a CPU is faster in.
+        model = model.to(accelerator.device).to(memory_format=torch.channels_last)
         rates = self.rates
         if fixes:
             rates = rates_on(model, original, subject.sets, subject.classes, accelerator)
@@ -99,6 +98,17 @@ class Models:
         return observe(
             model, subject.sets, subject.classes, accelerator, answers=answers, rates=rates
         )
+
+    def audit(self, judge: Callable[[], CaseAudit], with_retrains: bool) -> CaseAudit:
+        """What these models come to, judged once. with_retrains: whether they are a yardstick."""
+        made_of = {
+            "models": self.hashes,
+            "retrains": with_retrains,
+            "rates": self.rates and asdict(self.rates),
+            "seed": self.subject.seed,
+            **self._asked,
+        }
+        return self.kept.audit(made_of, judge)
 
     def _made(self, label: str, unlearner: Unlearner) -> nn.Module:
         subject = self.subject
@@ -129,6 +139,18 @@ class Models:
             ).model
         except Diverged as error:
             raise ValueError(f"it diverged: {error}") from error
+
+    @property
+    def _asked(self) -> Mapping[str, Any]:
+        """What is asked of every model, and on what."""
+        subject = self.subject
+        return {
+            "sets": {name: len(images) for name, images in subject.sets.items()},
+            "hashes": subject.data.hashes,
+            "classes": subject.classes,
+            "tests": [test.name for test in tests_of(subject.scope)],
+            **self._machine,
+        }
 
     @property
     def _machine(self) -> Mapping[str, Any]:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.audit.case_audit import CaseAudit, TestResult
-from benchmark_adapters.checkpoint_audit.audited import MODEL, CheckpointAudit, as_text
+from benchmark_adapters.audit.verdict import MODEL
+from benchmark_adapters.checkpoint_audit.audited import CheckpointAudit, as_text
 from benchmark_adapters.checkpoint_audit.terminal import number, spread_of
+from benchmark_adapters.deletion.checkpoint_files import AUDIT
 from benchmark_adapters.records.record import write_atomically
 from benchmark_adapters.report.picture import Picture
 from benchmark_adapters.report.rendered import rendered, shown
 from benchmark_adapters.report.strip_plot import strip_plot
 
-AUDIT, PAGE = "audit.json", "index.html"
+PAGE = "index.html"
 KINDS = {"outputs": "Answers", "features": "Features", "weights": "Weights"}
 MISSING = "pictures need matplotlib: pip install 'suli-plugin[report]'"
 COUNTED = "counted in the Retrains' standard deviations"

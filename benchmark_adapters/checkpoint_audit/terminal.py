@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark_adapters.audit.case_audit import CaseAudit, TestResult
-from benchmark_adapters.checkpoint_audit.audited import MODEL, CheckpointAudit
+from benchmark_adapters.audit.verdict import MODEL
+from benchmark_adapters.checkpoint_audit.audited import CheckpointAudit
 
 NOTHING = "-"
 

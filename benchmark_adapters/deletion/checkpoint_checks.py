@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark_adapters.deletion.check import Check, hashes, same_text, unknown
 from benchmark_adapters.deletion.checkpoint_files import (
+    AUDIT,
     CARD,
     EVAL_RESULTS,
     RECEIPT,
@@ -18,6 +19,7 @@ from benchmark_adapters.deletion.checkpoint_files import (
 )
 from benchmark_adapters.deletion.judgement import accepted, outcome
 from benchmark_adapters.deletion.model_card import parted, said
+from benchmark_adapters.deletion.quoted_audit import audit_check, quotes_as_it_is, without_quote
 from benchmark_adapters.deletion.receipt import BY_THEMSELVES, check_receipt, read_receipt
 from benchmark_adapters.deletion.unlearned_checkpoint import eval_results, unlearning_block
 from benchmark_adapters.originals.checkpoints import CONFIG, WEIGHTS
@@ -40,7 +42,7 @@ def receipt_check(receipt: Receipt) -> Check:
 def file_checks(folder: Path, receipt: Receipt, place: str | None = None) -> Iterator[Check]:
     """Each file by its hash, and what is there besides. place: the repository that this is."""
     wanted = {WEIGHTS: receipt["result"]["sha256"], **receipt["files"]}
-    found = file_hashes(folder, besides=(RECEIPT, CARD, SIGNATURE))
+    found = file_hashes(folder, besides=(RECEIPT, CARD, SIGNATURE, AUDIT))
     for name, promised in wanted.items():
         if name not in found:
             yield Check(name, "differs", "the file is missing")
@@ -48,6 +50,9 @@ def file_checks(folder: Path, receipt: Receipt, place: str | None = None) -> Ite
             yield hashes(name, promised, found[name])
     yield _card(folder, receipt, place)
     yield from _eval_results(folder, receipt)
+    audit = audit_check(folder, receipt)
+    if audit is not None:
+        yield audit
     for name in sorted(found.keys() - wanted.keys()):
         yield unknown(name, "the receipt does not name this file")
 
@@ -94,6 +99,9 @@ def _card(folder: Path, receipt: Receipt, place: str | None) -> Check:
         return Check(CARD, "differs", "the file is missing" if missing else str(error))
     if place is not None and named != place:
         return Check(CARD, "differs", f"it says to load {named}, and this is {place}")
+    if not quotes_as_it_is(folder, receipt, body):
+        return Check(CARD, "differs", f"it quotes another audit than {AUDIT}")
+    body = without_quote(body)
     by_hash = hashes(CARD, receipt["card"], hashlib.sha256(body.encode()).hexdigest())
     if by_hash.state != "matches":
         return by_hash

@@ -9,6 +9,8 @@ RECEIPT = "unlearning.json"
 # A receipt lists the ids of what was forgotten.
 RECEIPT_LIMIT = 256 * 2**20
 CARD = "README.md"
+# Of `suli audit`, which may come later; the card quotes it.
+AUDIT = "audit.json"
 LICENCE = "LICENSE"
 EVAL_RESULTS = ".eval_results"
 # The name that the OpenSSF's model-signing gives a signature.

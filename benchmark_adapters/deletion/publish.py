@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmark_adapters.deletion.checkpoint_checks import checked_checkpoint
 from benchmark_adapters.deletion.checkpoint_files import (
+    AUDIT,
     CARD,
     RECEIPT,
     SIGNATURE,
@@ -164,7 +165,7 @@ class _Push:
         return all(
             Path(api.hf_hub_download(self.repository, name, revision=info.sha)).read_bytes()
             == _bytes(self.files[name])
-            for name in (RECEIPT, CARD, SIGNATURE)
+            for name in (RECEIPT, CARD, SIGNATURE, AUDIT)
             if name in self.files
         )
 

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.deletion.checkpoint_files import (
+    AUDIT,
     CARD,
     RECEIPT,
     RECEIPT_LIMIT,
@@ -52,7 +53,7 @@ from benchmark_adapters.records.strict_json import strict_json
 from benchmark_adapters.splits.split import Split
 
 # Files with a hash elsewhere in the receipt, and those that it can't have one of.
-BY_THEMSELVES = (WEIGHTS, RECEIPT, CARD, SIGNATURE)
+BY_THEMSELVES = (WEIGHTS, RECEIPT, CARD, SIGNATURE, AUDIT)
 
 
 def facts_of(
