@@ -42,7 +42,8 @@ def test_suli_differs_from_retrains(retrains, suli_checkpoint, original, digits,
                      r"under-forgotten$", done.stdout, re.MULTILINE)  # fmt: skip
     *_, headline, verdict = done.stdout.splitlines()
     assert re.fullmatch(r"\d+ of \d+ tests with power say: like Retrain", headline)
-    assert verdict.startswith("the model differs from Retrain in ")
+    # Of so few images its answers may be the original's up to a linear map.
+    assert re.match(r"the model (differs from Retrain in|cannot be told from a control)", verdict)
     assert "its receipt says: what was forgotten, retain, test" in done.stderr
 
 
@@ -65,9 +66,9 @@ def test_a_mask_needs_no_retrain_to_be_found(masked_checkpoint, original, digits
     assert "1/9 original" in done.stderr and "9/9 head_distill" in done.stderr
 
 
-def test_without_retrains_nothing_is_decided(suli_checkpoint, original, digits):
-    done = suli("audit", suli_checkpoint, "--original", original, "--dataset", digits, "--json",
-                code=3)  # fmt: skip
+def test_without_retrains_nothing_is_decided(retrains, original, digits):
+    done = suli("audit", retrains.another, "--original", original, "--dataset", digits,
+                "--forget-class", "three", "--json", code=3)  # fmt: skip
     found = json.loads(done.stdout)
     assert found["verdict"] == {
         "outcome": "cannot tell",
@@ -80,10 +81,10 @@ def test_without_retrains_nothing_is_decided(suli_checkpoint, original, digits):
     assert found["sources"]["dataset"]["forgotten"] == ["three"]
 
 
-def test_retrains_of_another_recipe_are_no_yardstick(suli_checkpoint, original, digits, tmp_path):
-    done = suli("audit", suli_checkpoint, "--original", original, "--dataset", digits,
-                "--train-retrained", "2", "--set", "epochs=1", "--json", "--output", tmp_path,
-                code=3)  # fmt: skip
+def test_retrains_of_another_recipe_are_no_yardstick(retrains, original, digits, tmp_path):
+    done = suli("audit", retrains.another, "--original", original, "--dataset", digits,
+                "--forget-class", "three", "--train-retrained", "2", "--set", "epochs=1",
+                "--json", "--output", tmp_path, code=3)  # fmt: skip
     found = json.loads(done.stdout)
     assert found["same_recipe"] is False and found["limit"] is None
     assert re.match(
@@ -93,17 +94,6 @@ def test_retrains_of_another_recipe_are_no_yardstick(suli_checkpoint, original, 
     )
     assert found["same_recipe_why"] in found["verdict"]["sentence"]
     assert found == read(tmp_path)
-
-
-def test_what_a_control_passes_too_tells_nothing(
-    retrains, suli_checkpoint, original, digits, output
-):
-    """Two Retrains are no spread: what has power then are the answers, which any mask has."""
-    done = suli("audit", suli_checkpoint, "--original", original, "--dataset", digits,
-                *retrains.options()[:6], "--output", output, code=3)  # fmt: skip
-    assert re.search(r"^cannot tell whether the model is like Retrain: it is in all \d tests with "
-                     r"power, and so are controls, which forgot nothing: [\w, ]*drift_mask; more",
-                     done.stdout, re.MULTILINE)  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 2])
