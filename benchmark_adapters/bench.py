@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from benchmark_adapters.benchmarks.export_command import export_benchmark
 from benchmark_adapters.grid.command import list_benchmarks, run_benchmark
 from benchmark_adapters.report.report_command import report
 from benchmark_adapters.tuning.command import tune
@@ -21,5 +22,5 @@ def bench() -> None:
     """Run unlearning benchmarks."""
 
 
-for _command in (run_benchmark, list_benchmarks, tune, report):
+for _command in (run_benchmark, list_benchmarks, tune, report, export_benchmark):
     bench.add_command(_command)

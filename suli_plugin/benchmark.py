@@ -60,7 +60,8 @@ class Benchmark(ABC):
     named. all_scenarios: what a glob chooses from, unless `scenarios` says otherwise. methods:
     labels (`method` or `method@preset`) that run if none is named. settings: hyper-parameters
     for this benchmark by label, each with where it comes from said beside it. relearn_updates:
-    mini-batches that the relearn time may take at most; 0 leaves it out.
+    mini-batches that the relearn time may take at most; 0 leaves it out. architecture: the name
+    of its originals' network, as plugins register it, where they have one.
     """
 
     name: ClassVar[str]
@@ -70,6 +71,7 @@ class Benchmark(ABC):
     methods: ClassVar[Sequence[str]]
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     relearn_updates: ClassVar[int] = 100
+    architecture: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)

@@ -23,15 +23,19 @@ def commands():
     return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
 
 
+def tagged(tag):
+    """The commands of the block below this comment."""
+    found = re.search(rf"<!-- {tag} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return found[1].splitlines()
+
+
 # These name repositories on the Hub, which the test below serves from loopback.
-HUB = re.search(r"<!-- hub -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[
-    1
-].splitlines()
+HUB = tagged("hub")
 # These need real images, in folders of these names.
-REAL = re.search(r"<!-- real -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[
-    1
-].splitlines()
-SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in HUB + REAL]
+REAL, REAL_AUDIT = tagged("real"), tagged("real-audit")
+AUDIT = tagged("audit")
+APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT]
+SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in APART]
 
 
 def test_every_kind_of_block_is_known():
@@ -122,28 +126,62 @@ def test_the_other_runs_go_on_from_the_records_of_the_first(command, first_run, 
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
+def walked(folder, commands):
+    """What each command printed and its exit code, one after the other in a folder."""
+    lines = [re.sub(r"^suli ", f"{sys.executable} -m suli_plugin ", line) for line in commands]
+    done = [
+        subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+        for line in lines
+    ]
+    return [(each.returncode, each.stdout or each.stderr) for each in done]
+
+
+@pytest.mark.slow
+def test_the_audit_of_digits_says_what_is_hidden(tmp_path):
+    exported, unlearned, audited = walked(tmp_path, AUDIT)
+    assert exported[0] == unlearned[0] == 0, (exported, unlearned)
+    code, said = audited
+    assert code == 1 and "differs from Retrain" in said.splitlines()[-1], said
+    assert (tmp_path / "audit" / "index.html").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_the_commands_on_cifar_10_run(tmp_path):
-    """With a method of no steps in SULI's place, which takes minutes, as relearning then does.
+def test_the_audit_of_cifar_10_tells_a_mask(cifar10):
+    masked, audited = walked(cifar10, REAL_AUDIT)
+    assert masked[0] == 0, masked
+    code, said = audited
+    assert code == 1 and "control" in said.splitlines()[-1], said
 
-    SULI's own tests and records are elsewhere.
-    """
+
+@pytest.fixture
+def cifar10(tmp_path):
+    """A folder with the data and the original under the README's names."""
     if "SULI_DATA" not in os.environ:
         pytest.skip("SULI_DATA is not set: no CIFAR-10 here")
     data = Path(os.environ["SULI_DATA"])
     (tmp_path / "cifar10").symlink_to(data / "cifar10")
     (tmp_path / "resnet20-cifar10").symlink_to(data / "checkpoints" / "resnet20-cifar10")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_the_commands_on_cifar_10_run(cifar10):
+    """With a method of no steps in SULI's place, which takes minutes, as relearning then does.
+
+    SULI's own tests and records are elsewhere.
+    """
     run_it, report = (
         line.replace("suli ", f"{sys.executable} -m suli_plugin ", 1) for line in REAL
     )
     short = "--methods neg_grad --set neg_grad.epochs=0 --retain-scored 450"
     for line in (f"{run_it} {short}", f"{report} --methods neg_grad"):
         done = subprocess.run(
-            line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+            line, shell=True, cwd=cifar10, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    assert "neg_grad" in (tmp_path / "runs" / "report" / "index.html").read_text("utf-8")
+    assert "neg_grad" in (cifar10 / "runs" / "report" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.slow

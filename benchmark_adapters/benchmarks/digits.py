@@ -33,6 +33,7 @@ class Digits(Benchmark):
     """Real images without a download; about a minute for three seeds of everything."""
 
     name: ClassVar[str] = "digits"
+    architecture: ClassVar[str | None] = "digits_convnet"
     summary: ClassVar[str] = "scikit-learn's handwritten digits, a small ConvNet with BatchNorm"
     default_scenarios: ClassVar[Sequence[str]] = ("class-3", "instance-64")
     all_scenarios: ClassVar[Sequence[str]] = (
