@@ -16,7 +16,7 @@ from leaderboards.store.evidence import Record, StoreEvidence
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
 from leaderboards.verification.impostors import competes, same_case
-from leaderboards.verification.observations import kept_observation, misfit
+from leaderboards.verification.observations import is_kept, kept_observation, misfit
 
 Beside = Mapping[str, tuple[Submission, Record]]
 
@@ -41,6 +41,8 @@ def add_audit(
     if is_retrain(label):
         findings.not_audited = "it is what others are audited against"
         return
+    if fresh is not None and is_kept(submission, record, store, fresh):
+        fresh = None
     beside = _beside(submission, record, store, everything=fresh is None)
     audit = _audit(submission, record, store, cases, beside, fresh)
     if audit is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from benchmark_adapters.audit.observation import Observation
-from benchmark_adapters.audit.observation_file import unpacked_observation
+from benchmark_adapters.audit.observation_file import packed_observation, unpacked_observation
 from benchmark_adapters.grid.scored_case import ScoredCase
 from leaderboards.board.metrics import LOGITS
 from leaderboards.claims.submission import Submission, record_name
@@ -24,6 +25,19 @@ def kept_observation(
     path = submission.evidence_path(record, "features")
     data = store.features(submission, record)
     return unpacked_observation(data, answers, scored.case.forget_classes, path)
+
+
+def is_kept(
+    submission: Submission, record: Record, store: StoreEvidence, fresh: Observation
+) -> bool:
+    """Whether what was just observed is bit by bit what is kept, so that one audit serves both."""
+    if not store.has_features(submission, record):
+        return False
+    found = hashlib.sha256(packed_observation(fresh)).hexdigest()
+    if found != record["evidence"]["features"]["sha256"]:
+        return False
+    kept = store.logits(submission, record)
+    return all(torch.equal(kept[name], seen.logits) for name, seen in fresh.answers.items())
 
 
 def misfit(seen: Observation, original: Observation) -> str:

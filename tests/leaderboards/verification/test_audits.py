@@ -171,3 +171,17 @@ def test_audits_must_be_counts_of_its_own_records(store):
         store.path("suli@paper").write_text(json.dumps(submission))
         with pytest.raises(ValueError, match="audit"):
             store.verdict("suli@paper")
+
+
+def test_one_audit_serves_a_model_that_is_found_bit_by_bit(store, monkeypatch):
+    store.verdict("suli@tuned")
+
+    def judged_anew(*_):
+        raise AssertionError("the case was judged once more")
+
+    monkeypatch.setattr("leaderboards.verification.audits._judged", judged_anew)
+    for method in ("suli@tuned", "suli@paper", "bias_mask"):
+        assert store.verdict(method, "reload").outcome == "re-scored"
+    store.submit_model(store.unlearned("bias_mask", constant=-21.0), "suli@paper")
+    with pytest.raises(AssertionError, match="once more"):
+        store.verdict("suli@paper", "reload")
