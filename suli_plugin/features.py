@@ -10,13 +10,17 @@ import torch
 from torch import Tensor, nn
 
 
+class NoFeatures(ValueError):
+    """The model has no last layer with weights, or not one row an image before it."""
+
+
 @contextmanager
 def penultimate_features(model: nn.Module) -> Iterator[Callable[[], Tensor]]:
     """Within the block, a function that gives the features (B, D) of the last forward pass.
 
     The last layer is the nn.Linear or nn.Conv2d that runs last, wherever it was defined. Before
     a convolution (an all-convolutional network) features are averaged over the image, as its
-    outputs are. The function raises ValueError if no such layer ran, or for other shapes.
+    outputs are. The function raises NoFeatures if no such layer ran, or for other shapes.
     """
     seen: list[Tensor] = []
 
@@ -25,7 +29,7 @@ def penultimate_features(model: nn.Module) -> Iterator[Callable[[], Tensor]]:
 
     def take() -> Tensor:
         if not seen:
-            raise ValueError(
+            raise NoFeatures(
                 "penultimate features are the input of the last nn.Linear or nn.Conv2d, "
                 "but the model runs neither; evaluate it with features=False"
             )
@@ -61,7 +65,7 @@ def _one_row_an_image(features: Tensor) -> Tensor:
     if features.dim() == 4:
         return features.mean((2, 3))
     if features.dim() != 2:
-        raise ValueError(
+        raise NoFeatures(
             f"expected features (B, D) or (B, C, H, W) before the last layer, "
             f"got shape {tuple(features.shape)}; evaluate the model with features=False"
         )

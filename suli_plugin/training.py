@@ -61,8 +61,8 @@ class Trainer:
         """Where models and batches are."""
         return self.accelerator.device
 
-    def predict(self, model: nn.Module, images: ImageSet) -> Predictions:
-        """One evaluation pass, in the run's precision, counted."""
+    def predict(self, model: nn.Module, images: ImageSet, *, features: bool = False) -> Predictions:
+        """One evaluation pass, in the run's precision, counted; see `evaluate`."""
         self.passes.forward[images.kind] += len(images)
         return evaluate(
             model,
@@ -71,6 +71,7 @@ class Trainer:
             logits_of=self.logits_of,
             mixed_precision=True,
             channels_last=self.channels_last,
+            features=features,
         )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:

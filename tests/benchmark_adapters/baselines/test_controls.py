@@ -17,7 +17,7 @@ from benchmark_adapters.baselines.head_projection import HeadProjection
 from benchmark_adapters.baselines.logit_mask import LogitMask
 from benchmark_adapters.baselines.noise_mask import NoiseMask
 from benchmark_adapters.benchmarks.digits import digits_parts
-from suli_plugin import SU, evaluate, run
+from suli_plugin import evaluate, run
 
 TINY = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
@@ -133,26 +133,6 @@ def test_noise_is_the_seeds():
     none = run(replace(NoiseMask(), noise=0.0), original, wanted).model.state_dict()
     mask = run(BiasMask(), original, wanted).model.state_dict()
     assert all(torch.equal(none[key], mask[key]) for key in mask)
-
-
-@pytest.mark.parametrize("scope", ["class-wise", "instance-wise"])
-def test_head_distill_is_su_with_one_layer_to_train(scope):
-    original, wanted = trained_convnet(), request(scope)
-    alone = trained_convnet()
-    alone[:-1].requires_grad_(False)
-    options = {"epochs": 3, "batch_size": 16, "lr": 1e-2, "batch_norm": "frozen"}
-    by_su = run(SU(**options), alone, wanted)
-    ours = run(HeadDistill(**options), original, wanted)
-    assert [entry.loss for entry in ours.history] == [entry.loss for entry in by_su.history]
-    state = by_su.model.state_dict()
-    changed = {k for k, v in ours.model.state_dict().items() if not torch.equal(v, state[k])}
-    assert not changed and not torch.equal(ours.model[-1].weight, original[-1].weight)
-    assert all(parameter.requires_grad for parameter in ours.model.parameters())
-
-
-def test_head_distill_forgets_samples_as_far_as_the_reference_accuracy():
-    result = run(HeadDistill(), trained_convnet(), request("instance-wise"))
-    assert result.stop_reason == "target met"
 
 
 @pytest.mark.parametrize("name", HEADS)
