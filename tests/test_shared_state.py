@@ -11,6 +11,8 @@ from process_state import process_state
 
 def test_of_many_who_ask_at_once_one_makes_the_folder(tmp_path_factory):
     made = []
+    # pytest makes its own folder when it is first asked, which is not for threads.
+    tmp_path_factory.getbasetemp()
 
     def make(folder):
         made.append(folder)
