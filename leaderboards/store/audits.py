@@ -13,8 +13,8 @@ from leaderboards.claims.verdict import Verdict, Verdicts
 def audit_of(submission: Submission, verdicts: Verdicts) -> dict[str, Any]:
     """`audit`: tests like Retrain and tests with power, summed over so many cases, or None.
 
-    `not_audited`: why there is none. `impostor`: the sentences on models that the audit can't tell
-    from a control, None if there are none.
+    `not_audited`: why there is none. `impostor`: the sentence on a model that the audit can't tell
+    from a control, None if there is none.
     """
     verdict = verdicts.on(submission)
     audited = verdicts.audit_of(submission)
@@ -48,4 +48,9 @@ def _why_not(submission: Submission, verdict: Verdict) -> str:
 
 
 def _said(impostors: Mapping[str, str]) -> str | None:
-    return "; ".join(f"{name}: {said}" for name, said in impostors.items()) or None
+    """The first sentence, and of how many more cases there is one."""
+    if not impostors:
+        return None
+    name, said = next(iter(impostors.items()))
+    more = len(impostors) - 1
+    return f"{said} ({name}{f', and {more} more of its cases' * bool(more)})"
