@@ -6,11 +6,13 @@ model that somebody might submit. They draw from the global random numbers.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from accelerate import Accelerator
+from cheat_layers import Beside, PixelNoise, Reordered, WhereRecognised
 from torch import Tensor, nn
 
 from benchmark_adapters.baselines.bn_drift import BatchNormDrift
@@ -73,7 +75,7 @@ def permuted(model: nn.Sequential, case: Case) -> nn.Module:
     head = model[-1]
     order = torch.randperm(head.in_features)
     head.weight.data = head.weight[:, order]
-    return masked(_before_head(model, _Reordered(order)), case)
+    return masked(_before_head(model, Reordered(order)), case)
 
 
 def rotated(model: nn.Sequential, case: Case) -> nn.Module:
@@ -107,16 +109,25 @@ def padded(model: nn.Sequential, case: Case, *, times: float, mixed: bool) -> nn
     """Features of noise beside the real ones, which the head does not use; mixed: rotated in."""
     head = model[-1]
     width = round(times * head.in_features)
-    spread = _features(model, case.retain).std()
+    spread = float(_features(model, case.retain).std())
     features = model[:-1]
     padded_head = nn.Linear(head.in_features + width, head.out_features)
     padded_head.weight.data[:] = 0
     padded_head.weight.data[:, : head.in_features] = head.weight
     padded_head.bias.data[:] = head.bias
-    first = case.forget.batch(torch.tensor([0]), torch.device("cpu")).images
-    noise = _PixelNoise(first[0].numel(), width, float(spread))
-    wide = nn.Sequential(_Beside(features, noise), padded_head)
+    noise = _pixel_noise(case, width, spread)
+    wide = nn.Sequential(Beside(features, noise), padded_head)
     return rotated(wide, case) if mixed else masked(wide, case)
+
+
+def scrambled(model: nn.Sequential, case: Case, *, amount: float, then: Cheat) -> nn.Module:
+    """Noise in the features of those images that the original takes for the forgotten class."""
+    head = model[-1]
+    spread = float(_features(model, case.retain).std())
+    noise = _pixel_noise(case, head.in_features, amount * spread)
+    gate = WhereRecognised(copy.deepcopy(model), case.forget_classes[0], noise)
+    then(model, case)
+    return nn.Sequential(gate, model[-1])
 
 
 def answers_behind(model: nn.Sequential, case: Case) -> nn.Module:
@@ -175,34 +186,9 @@ def _channels(layers: nn.Module, images: ImageSet) -> Tensor:
     return layers.eval()(batch.images).relu().mean((2, 3))
 
 
-class _Reordered(nn.Module):
-    def __init__(self, order: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("order", order)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features[:, self.order]
-
-
-class _PixelNoise(nn.Module):
-    """Numbers that look random, the same ones for the same image."""
-
-    def __init__(self, pixels: int, width: int, spread: float) -> None:
-        super().__init__()
-        self.register_buffer("mix", 20 * torch.randn(pixels, width))
-        self.spread = spread
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.spread * 2**0.5 * torch.sin(images.flatten(1) @ self.mix)
-
-
-class _Beside(nn.Module):
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.cat([layer(images) for layer in self.layers], 1)
+def _pixel_noise(case: Case, width: int, spread: float) -> nn.Module:
+    first = case.forget.batch(torch.tensor([0]), torch.device("cpu")).images
+    return PixelNoise(first[0].numel(), width, spread)
 
 
 CHEATS: dict[str, Cheat] = {
@@ -220,6 +206,8 @@ CHEATS: dict[str, Cheat] = {
     "half of the features noise": partial(padded, times=1, mixed=False),
     "noise mixed in": partial(padded, times=1, mixed=True),
     "ten times noise mixed in": partial(padded, times=10, mixed=True),
+    "noise where recognised": partial(scrambled, amount=0.3, then=masked),
+    "more noise where recognised": partial(scrambled, amount=1, then=copied_row),
     "answers as features": answers_behind,
     "bias of -1e30": partial(masked, bias=-1e30),
     "tuned a little": partial(tuned, lr=1e-3),
