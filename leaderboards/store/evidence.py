@@ -39,10 +39,14 @@ Record = Mapping[str, Any]
 
 
 class StoreEvidence:
-    """What a store holds for one board. files: the store; later is no file that it lacks now."""
+    """What a store holds for one board. files: the store; later is no file that it lacks now.
+
+    refuted: ids of submissions that were found false since then.
+    """
 
     def __init__(self, files: StoreFiles, board: Board) -> None:
         self.files, self.board = files, board
+        self.refuted: set[str] = set()
         self._submissions: dict[str, Submission] = {}
         self._repositories: dict[Checkpoints, HubFiles] = {}
 

@@ -79,6 +79,8 @@ def _beside(
 
 
 def _refuted(submission: Submission, store: StoreEvidence) -> bool:
+    if submission.id in store.refuted:
+        return True
     verdict = store.verdicts(submission).on(submission)
     return verdict is not None and verdict.outcome == "refuted"
 

@@ -15,13 +15,17 @@ from audited_store import (
 from made_once import made_once
 
 from benchmark_adapters.grid.case_audits import read_audit
+from benchmark_adapters.records.evidence import packed_logits, read_logits
+from leaderboards.board.board import write_board
 from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.claims.submission import read_submission
 from leaderboards.store.aggregate import rows
 from leaderboards.store.files import FolderFiles
 from leaderboards.store.folder import put_submissions, put_verdict
 from leaderboards.submission.run_folder import found_submissions
+from leaderboards.verification import audits
 from leaderboards.verification.cases import BoardCases
+from leaderboards.verification.verifying import Request, verified
 
 NAME = "class-3/0"
 
@@ -185,3 +189,34 @@ def test_one_audit_serves_a_model_that_is_found_bit_by_bit(store, monkeypatch):
     store.submit_model(store.unlearned("bias_mask", constant=-21.0), "suli@paper")
     with pytest.raises(AssertionError, match="once more"):
         store.verdict("suli@paper", "reload")
+
+
+def test_no_audit_is_beside_a_retrain_that_is_found_false(store, tmp_path, accelerator):
+    write_board(audited_board(), tmp_path / "board.json")
+    submission = store.read("retrain@2")
+    [record] = submission["claimed"]
+    logits = read_logits(store.evidence("retrain@2", record, "logits"))
+    logits["forget"] = logits["forget"].flip(0)
+    store.new_evidence(record, "logits", packed_logits(logits), "retrain@2")
+    store.write("retrain@2", submission)
+    for method in ("original", "retrain_held_out", "suli@paper", "suli@tuned"):
+        # What was counted beside all Retrains need not hold beside fewer.
+        submission = store.read(method)
+        submission.pop("audits")
+        store.write(method, submission)
+    request = Request(str(store.root), "rescore", tmp_path, board=str(tmp_path / "board.json"),
+                      name="bob")  # fmt: skip
+    judged = []
+
+    def seen(*given):
+        judged.append(sorted(label for label in given[1] if label.startswith("retrain")))
+        return real(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        real = audits._judged
+        patch.setattr(audits, "_judged", seen)
+        looked = verified(request, lambda _: accelerator, lambda _: None)
+    outcomes = {each.submission.method: each.found.outcome for each in looked}
+    assert list(outcomes)[-2:] == ["suli@paper", "suli@tuned"]
+    assert outcomes["retrain@2"] == "refuted" and outcomes["suli@tuned"] == "re-scored"
+    assert judged[-1] == ["retrain", "retrain@3", "retrain@4", "retrain_held_out"]
