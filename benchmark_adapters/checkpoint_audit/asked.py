@@ -80,7 +80,8 @@ def _data(
     """The options that find the data, and which of them are the receipt's."""
     dataset = options["dataset"] or _place(receipt, "dataset", "the checkpoint")
     own = data_options_of({**options, "dataset": dataset})
-    if receipt is None or split_names(source_and_split(dataset)[0]):
+    stored = bool(split_names(source_and_split(dataset)[0]))
+    if receipt is None or stored != (receipt["dataset"]["stored_split"] is not None):
         return own, []
     told = options_of(receipt, dataset)
     forget = ("forget_classes", "forget_ids", "forget_where")

@@ -113,9 +113,28 @@ def subject_of(
         accelerator=accelerator,
     )
     check_data(original, data)
+    _check_distinct(original, unlearned, given)
     loaded = Subject(original, unlearned, given, data, augment, seed)
     notes = (*original.notes, *data.notes, *asked.notes, *_contradictions(loaded, asked.receipt))
     return Subject(original, unlearned, given, data, augment, seed, notes)
+
+
+def _check_distinct(
+    original: LoadedOriginal, checkpoint: LoadedOriginal, retrained: Sequence[LoadedOriginal]
+) -> None:
+    """Raise ValueError for a Retrain that is one of the other models."""
+    known = {
+        state_hash(original.model): "the original itself",
+        state_hash(checkpoint.model): "the audited checkpoint itself",
+    }
+    for each in retrained:
+        found = state_hash(each.model)
+        if found in known:
+            raise ValueError(
+                f"--retrained {each.source} is {known[found]}: a spread is that of Retrains "
+                f"trained each under a seed of its own"
+            )
+        known[found] = f"the same as {each.source}"
 
 
 def _contradictions(loaded: Subject, receipt: Receipt | None) -> list[str]:

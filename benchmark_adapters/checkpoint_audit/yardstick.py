@@ -114,7 +114,7 @@ def _given(models: Models) -> dict[str, LoadedOriginal]:
 
 
 def check_count(sources: Sequence[str]) -> None:
-    """Raise ValueError for Retrains that are too few to be a spread, or given twice."""
+    """Raise ValueError for Retrains that are too few to be a spread."""
     if sources and len(sources) < LEAST:
         raise ValueError(
             f"--retrained takes at least {LEAST} Retrains, of which the last is held out, got "

@@ -106,6 +106,25 @@ def test_wrong_input_gives_one_line(retrains, original, digits, change, line):
     assert line in error_of(done)
 
 
+@pytest.mark.parametrize("which", ["original", "checkpoint", "twice"])
+def test_a_retrain_that_is_another_of_the_models_is_refused(retrains, original, digits, which):
+    first, second, *_ = retrains.retrains
+    third = {"original": original, "checkpoint": retrains.another, "twice": second}[which]
+    done = audit(retrains.another, "--original", original, "--dataset", digits, "--forget-class",
+                 "three", "--retrained", first, "--retrained", second, "--retrained", third,
+                 code=2)  # fmt: skip
+    said = {"original": "the original itself", "checkpoint": "the audited checkpoint itself"}
+    assert said.get(which, f"the same as {second}") in error_of(done)
+
+
+def test_a_stored_split_says_itself_what_is_forgotten(retrains, original, digits, tmp_path):
+    suli("splits", "make", digits, "--name", "three", "--forget-class", "three",
+         "--output", tmp_path / "split")  # fmt: skip
+    done = audit(retrains.another, "--original", original, "--dataset", tmp_path / "split",
+                 "--json", code=3)  # fmt: skip
+    assert json.loads(done.stdout)["sources"]["dataset"]["forgotten"] == ["three"]
+
+
 def test_other_outputs_are_refused(original, digits, tmp_path):
     config = CheckpointConfig(
         architecture="all_cnn", num_classes=5, mean=MEAN, std=STD, options={"width": 0.1}
