@@ -10,6 +10,8 @@ from benchmark_adapters.audit.case_audit import LIKE, OVER, UNDER, CaseAudit, Ve
 
 # What an audit of one checkpoint calls it.
 MODEL = "model"
+# Asked so many questions, each wrong of one Retrain in a hundred, one Retrain in twenty fails one.
+FEW = 5
 Outcome = Literal["like Retrain", "differs", "impostor", "cannot tell"]
 
 
@@ -25,7 +27,9 @@ def verdict_of(audit: CaseAudit, label: str, name: str = "it") -> AuditVerdict:
     """The verdict on one model of an audit. name: what the sentence calls it.
 
     Like Retrain only if every test with power says so. Where one of the controls passes them all,
-    too, and is no impostor that the audit knows, nothing follows.
+    too, and is no impostor that the audit knows, nothing follows. Of more than five questions (a
+    test and its settled form are one) two must differ: one alone does for 13 to 16 of 100 true
+    Retrains on digits, two for at most 3.
     """
     like, of = audit.counted(label)
     if label in audit.impostors:
@@ -37,9 +41,23 @@ def verdict_of(audit: CaseAudit, label: str, name: str = "it") -> AuditVerdict:
         return _like(audit, name, of)
     sides = [_side(audit, label, side) for side in (UNDER, OVER)]
     told = ", ".join(side for side in sides if side)
-    return AuditVerdict(
-        "differs", f"{name} differs from Retrain in {of - like} of {of} tests with power: {told}"
-    )
+    differs = f"{name} differs from Retrain in {of - like} of {of} tests with power: {told}"
+    asked, failed = _questions(audit, label)
+    if failed < 2 and asked > FEW:
+        return AuditVerdict("cannot tell", f"cannot tell: {differs}, as true Retrains may")
+    return AuditVerdict("differs", differs)
+
+
+def _questions(audit: CaseAudit, label: str) -> tuple[int, int]:
+    """How many questions have power, and in how many the model differs."""
+    decided = {test.name: test.verdicts[label] for test in audit.tests
+               if test.has_power and label in test.verdicts}  # fmt: skip
+    failed = {_question(name) for name, verdict in decided.items() if verdict != LIKE}
+    return len({_question(name) for name in decided}), len(failed)
+
+
+def _question(name: str) -> str:
+    return name.removesuffix("_settled")
 
 
 def _like(audit: CaseAudit, name: str, of: int) -> AuditVerdict:

@@ -45,6 +45,17 @@ def test_one_test_that_differs_is_enough_and_its_side_is_said():
     )
 
 
+def test_of_many_questions_one_alone_decides_nothing():
+    many = [result(name, LIKE) for name in "abcde"]
+    doubtful = verdict_of(audit(*many, result("f", UNDER), result("f_settled", UNDER)), "model")
+    assert doubtful.outcome == "cannot tell"
+    assert doubtful.sentence.startswith("cannot tell: it differs from Retrain in 2 of 7 tests")
+    assert verdict_of(audit(*many, result("f", UNDER), result("g", OVER)), "model").outcome == (
+        "differs"
+    )
+    assert verdict_of(audit(*many[1:], result("f", UNDER)), "model").outcome == "differs"
+
+
 def test_what_a_control_passes_too_tells_nothing():
     blind = (result("one", LIKE, LIKE), result("two", LIKE, LIKE))
     found = verdict_of(audit(*blind), "model")
