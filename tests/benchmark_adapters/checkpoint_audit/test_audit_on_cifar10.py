@@ -22,7 +22,8 @@ def test_a_mask_on_the_published_resnet20_is_found(real_data, tmp_path):
     assert found["verdict"]["outcome"] == "impostor"
     assert found["sources"]["dataset"]["forgotten"] == ["automobile"]
     values = {test["name"]: test["values"] for test in found["tests"]}
-    assert values["forget_accuracy"]["model"] == 0 < values["forget_accuracy"]["original"]
+    assert values["forget_accuracy"]["model"] < 0.05 < 0.99 < values["forget_accuracy"]["original"]
     # One constant brings the class back, and no feature has changed.
     assert values["one_constant"]["model"] > 0.9
-    assert values["linear_probe"]["model"] == values["linear_probe"]["original"] > 0.9
+    probe = values["linear_probe"]
+    assert probe["model"] == pytest.approx(probe["original"], abs=0.01) and probe["model"] > 0.9
