@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from leaderboards.rendering.markdown import code, table_line
-from leaderboards.rendering.rows import BoardRow, Spread
+from leaderboards.rendering.rows import AUDIT, BoardRow, Spread
 from leaderboards.rendering.shown_metrics import shown_metric, shown_spread
 from leaderboards.rendering.tables import BoardTable
 
@@ -42,7 +42,7 @@ def fill_headlines(text: str, tables: Mapping[str, BoardTable]) -> str:
 
 
 def headline(table: BoardTable, methods: Sequence[str]) -> str:
-    """The named methods' rows, in the board's order, as a Markdown table of eight columns.
+    """The named methods' rows, in the board's order, as a Markdown table of nine columns.
 
     Passes are forward plus backward ones, in samples. Raises ValueError for a method that has no
     row, or more than one, on the board.
@@ -54,8 +54,8 @@ def headline(table: BoardTable, methods: Sequence[str]) -> str:
             raise ValueError(f"{table.board.name} has {len(found)} rows of method {method!r}")
     titles = [_title(name) for name in METRICS]
     lines = [
-        table_line(["Method", "Reads", *titles, "Passes"]),
-        table_line([":--", ":--", *("--:" for _ in titles), "--:"]),
+        table_line(["Method", "Reads", *titles, _title(AUDIT), "Passes"]),
+        table_line([":--", ":--", *("--:" for _ in titles), "--:", "--:"]),
     ]
     return "\n".join([*lines, *(_row(row) for row in rows if row.method in methods)])
 
@@ -74,6 +74,7 @@ def _title(name: str) -> str:
 
 def _row(row: BoardRow) -> str:
     values = [shown_spread(row.metrics.get(name), shown_metric(name)) for name in METRICS]
+    values.append(row.like_retrain)
     name = f"{code(row.method)} (control)" if row.control else code(row.method)
     return table_line([name, ", ".join(row.needs or ()) or "nothing", *values, _passes(row)])
 

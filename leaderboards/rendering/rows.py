@@ -81,6 +81,11 @@ class BoardRow:
         """Whether somebody computed its figures again, and found the same."""
         return self.state in ("re-scored", "reproduced")
 
+    @property
+    def like_retrain(self) -> str:
+        """Its audit in three words; a dash where there is none."""
+        return f"{self.audit['like']} of {self.audit['with_power']}" if self.audit else "–"
+
     def is_verified(self, name: str) -> bool:
         """Whether this metric was computed again; the gap to Retrain is, if its parts are."""
         parts = set(GAP_METRICS) & set(self.metrics) if name == GAP else {name}

@@ -221,9 +221,5 @@ def _cell(row: BoardRow, column: Column, best: float | None, rows: Sequence[Boar
     key = distance(row, column.name, column.aim, rows)
     is_best = key is not None and row.competes and row.is_verified(column.name) and key == best
     n = own.n if own is not None and own.above is None and own.n != row.n else None
-    text = _audited(row) if column.name == AUDIT else shown_spread(own, column.metric)
+    text = row.like_retrain if column.name == AUDIT else shown_spread(own, column.metric)
     return Cell(text, key, is_best, n)
-
-
-def _audited(row: BoardRow) -> str:
-    return f"{row.audit['like']} of {row.audit['with_power']}" if row.audit else "–"

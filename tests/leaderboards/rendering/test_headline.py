@@ -1,4 +1,4 @@
-"""The headline of a README: chosen rows of a board in eight columns."""
+"""The headline of a README: chosen rows of a board in nine columns."""
 
 import pytest
 from leaderboard_example import aggregate, boards
@@ -11,7 +11,10 @@ BOARD = "digits.class-wise"
 
 
 def filled(marker, end="<!-- /headline -->"):
-    rows = board_rows(aggregate())
+    counted = {"audit": {"like": 4, "with_power": 21, "cases": 3}}
+    rows = board_rows([
+        {**row, **(counted if row["method"] == "suli@official" else {})} for row in aggregate()
+    ])  # fmt: skip
     tables = {board.name: board_table(board, rows) for board in boards()}
     return fill_headlines(f"# Ours\n\n<!-- headline {marker} -->\nold\n{end}\n\nEnd.\n", tables)
 
@@ -20,7 +23,9 @@ def test_the_named_rows_stand_in_the_boards_order_with_what_they_read():
     lines = filled(f"{BOARD} logit_mask,suli@official,retrain").splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert table[0].startswith("| Method | Reads | Retain % | Test-retain % | Forget % |")
-    assert all(line.count("|") == 9 for line in table)
+    assert all(line.count("|") == 10 for line in table)
+    assert table[0].endswith("| Audit: like Retrain | Passes |")
+    assert "| 4 of 21 |" in table[3] and "| – |" in table[2]
     names = [line.split(" | ")[0] for line in table[2:]]
     assert names == ["| `retrain`", "| `suli@official`", "| `logit_mask` (control)"]
     assert "| fresh_model, retain | 99.6 ± 0.5 | 96.6 ± 1.0 |" in table[2]
