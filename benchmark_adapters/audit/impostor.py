@@ -48,6 +48,6 @@ def _shares(tests: Sequence[TestResult], names: Collection[str]) -> Mapping[str,
 def _sentence(what: str, share: float, least: float) -> str:
     return (
         f"cannot be told from a control: the original's features explain {share:.1%} of its "
-        f"{what} forgotten images linearly, and of a control's {least:.1%}; it hides the class "
-        f"and has not forgotten it"
+        f"{what} forgotten images linearly, and of a control's {least:.1%}; it has not "
+        f"forgotten the class"
     )

@@ -40,7 +40,7 @@ Written by `suli leaderboard`; what is edited here by hand is lost. {submissions
 - `evidence/<id>/<sha256>`: the logits of each record on the board's sets (`.logits.safetensors.gz`:
   float32 tensors `forget`, `retain`, `test` and `reference`, one row an image), the unlearned
   weights (`.safetensors`), and what an audit looks at (`.features.safetensors`: features of up to
-  3,000 images a set, as they are and with BatchNorm's statistics taken again, and the last layer).
+  1,200 images a set, as they are and with BatchNorm's statistics taken again, and the last layer).
 - `verdicts/<id>.json`: who computed it again, when, with which versions, and every difference.
 - `{json}`: the boards' rows, whole. `{parquet}`: the same as a flat table, a column each for mean,
   standard deviation and number of seeds of a metric (`forget_accuracy_mean`, `_std`, `_n`),

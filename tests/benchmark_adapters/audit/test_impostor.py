@@ -31,8 +31,8 @@ def test_the_sentence_says_of_what_and_how_much():
     found = impostors(SHARES, CONTROLS)
     assert found["padded"] == (
         "cannot be told from a control: the original's features explain 99.9% of its answers to "
-        "forgotten images linearly, and of a control's 99.8%; it hides the class and has not "
-        "forgotten it"
+        "forgotten images linearly, and of a control's 99.8%; it has not forgotten "
+        "the class"
     )
     assert "98.0% of its features of forgotten images" in found["bias_mask"]
 
