@@ -1,6 +1,7 @@
 """The audit of a grid's case: kept beside the records, judged again only where a model is new."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,6 +42,12 @@ def first(tmp_path_factory):
     return folder, run(folder, ["retrain", "suli"], seeds=(0, 1))
 
 
+@pytest.fixture
+def again(first, tmp_path):
+    """A copy of that folder, to go on in."""
+    return shutil.copytree(first[0], tmp_path / "again")
+
+
 def test_retrain_brings_what_an_audit_needs(first):
     labels = {record["method"] for record in first[1].records}
     assert labels == {*YARDSTICK, *CONTROLS, "suli"}
@@ -62,17 +69,15 @@ def test_class_wise_a_repeat_is_trained_once_for_all_seeds(first):
     assert len({*own, repeats[0]["unlearned_hash"]}) == 3
 
 
-def test_a_second_run_reads_the_audit_and_makes_no_case(first, monkeypatch):
-    folder, outcome = first
+def test_a_second_run_reads_the_audit_and_makes_no_case(first, again, monkeypatch):
     monkeypatch.setattr(Brief, "case", lambda *_: pytest.fail("nothing was to be made"))
-    again = run(folder, ["retrain", "suli"], seeds=(0, 1))
-    assert again.audits == outcome.audits
-    fewer = run(folder, ["retrain"], seeds=(0,))
+    assert run(again, ["retrain", "suli"], seeds=(0, 1)).audits == first[1].audits
+    fewer = run(again, ["retrain"], seeds=(0,))
     assert "suli" not in fewer.audits["class-3", 0].roles
 
 
-def test_a_further_method_is_judged_alone_and_the_others_stay(first, monkeypatch):
-    folder, outcome = first
+def test_a_further_method_is_judged_alone_and_the_others_stay(first, again, monkeypatch):
+    folder, outcome = again, first[1]
     judged = []
     whole = case_audits.judge
     monkeypatch.setattr(
@@ -88,10 +93,9 @@ def test_a_further_method_is_judged_alone_and_the_others_stay(first, monkeypatch
     assert suli == outcome.audits["class-3", 1]
 
 
-def test_other_retrains_are_another_yardstick(first, monkeypatch):
-    folder, outcome = first
-    more = run(folder, ["retrain", "suli"], seeds=(0,), retrains=3).audits["class-3", 0]
-    before = outcome.audits["class-3", 0]
+def test_other_retrains_are_another_yardstick(first, again):
+    more = run(again, ["retrain", "suli"], seeds=(0,), retrains=3).audits["class-3", 0]
+    before = first[1].audits["class-3", 0]
     assert len(more.tests[0].retrains) == 3 and more.limit < before.limit
 
 
