@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from benchmark_adapters.audit.observation import drawn_images
 from benchmark_adapters.audit.relearning import RelearnRates, curves_of
 from benchmark_adapters.metrics.idi import layer_information
 from benchmark_adapters.metrics.quantisation import Bits, quantised
@@ -27,10 +28,10 @@ def traits_of(
 ) -> dict[str, tuple[float, ...]]:
     """By name: `int8`, `int4` and `nearby` (forget accuracies), `membership_bits`, and the curves.
 
-    sets: of the case. settled: predictions of the drawn images with settled statistics. rates: of
-    the relearning curves, None to leave these out.
+    The accuracies are of the drawn images. sets: of the case. settled: predictions of the drawn
+    images with settled statistics. rates: of the relearning curves, None to leave these out.
     """
-    forget = sets["forget"]
+    forget = drawn_images(sets["forget"], classes)
     traits: dict[str, tuple[float, ...]] = {
         f"int{bits}": (_accuracy(quantised(model, bits), forget, accelerator),) for bits in BITS
     }

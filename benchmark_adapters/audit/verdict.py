@@ -28,8 +28,8 @@ def verdict_of(audit: CaseAudit, label: str, name: str = "it") -> AuditVerdict:
 
     Like Retrain only if every test with power says so. Where one of the controls passes them all,
     too, and is no impostor that the audit knows, nothing follows. Of more than five questions (a
-    test and its settled form are one) two must differ: one alone does for 13 to 16 of 100 true
-    Retrains on digits, two for at most 3.
+    test and its settled form are one) two must differ: each is wrong of one true Retrain in a
+    hundred, so that of twenty independent ones one is for 18 in a hundred, and two for 2.
     """
     like, of = audit.counted(label)
     if label in audit.impostors:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -13,12 +12,10 @@ from benchmark_adapters.checkpoint_audit import report
 from benchmark_adapters.checkpoint_audit.audited import CheckpointAudit
 from benchmark_adapters.checkpoint_audit.report import page, write_report
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.webdriver.chrome.service import Service  # noqa: E402  # after the skip
-from selenium.webdriver.common.by import By  # noqa: E402
+pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from page_browser import browser as browser  # after the skip
+from selenium.webdriver.common.by import By
 
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-dev-shm-usage")  # fmt: skip
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -27,21 +24,6 @@ def found(retrains):
     told = json.loads((retrains.folder / "audit.json").read_text())
     audit = CaseAudit.of(told)
     return CheckpointAudit(audit, told["sources"], told["same_recipe"], told["same_recipe_why"])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no browser: install chromium and chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as opened:
-        yield opened
 
 
 def opened(browser, folder, *, width=1200, dark=False):
