@@ -12,13 +12,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmark_adapters.audit.audit_test import Against, AuditTest
+from benchmark_adapters.audit.audit_test import Against, AuditTest, Kind
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_probe import linear_probe
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
 from benchmark_adapters.metrics.prototype import prototype_attack
 from suli_plugin.evaluation import Predictions
+from suli_plugin.request import Scope
 
 # What a new head, or none, must find: controls that leave the features what they were.
 SAME_FEATURES = (
@@ -106,53 +107,61 @@ def _rows(predictions: Predictions) -> Tensor:
     return predictions.features
 
 
-def both(test: AuditTest, value: Value) -> list[AuditTest]:
-    """A test of the features as they are, and of the settled ones, which drift can't hide from."""
-    return [
-        replace(test, value=lambda seen, against: value(seen, against, False)),
-        replace(
-            test,
-            name=f"{test.name}_settled",
-            title=f"{test.title}, settled",
-            meaning="the same once BatchNorm's statistics were taken again of retained images",
-            value=lambda seen, against: value(seen, against, True),
-            catches=(*test.catches, *DRIFTED),
-        ),
-    ]
+def both(
+    name: str,
+    title: str,
+    kind: Kind,
+    meaning: str,
+    value: Value,
+    scopes: tuple[Scope, ...],
+    catches: tuple[str, ...],
+    *,
+    needs_retrains: bool = False,
+    to_original: Callable[[Observation, Against], float] | None = None,
+) -> list[AuditTest]:
+    """A test of a model as it is, and of its settled form, which drift can't hide from."""
+    plain = AuditTest(
+        name,
+        title,
+        kind,
+        meaning,
+        lambda seen, against: value(seen, against, False),
+        scopes,
+        catches,
+        needs_retrains=needs_retrains,
+        to_original=to_original,
+    )
+    settled = replace(
+        plain,
+        name=f"{name}_settled",
+        title=f"{title}, settled",
+        meaning="the same once BatchNorm's statistics were taken again of retained images",
+        value=lambda seen, against: value(seen, against, True),
+        catches=(*catches, *DRIFTED),
+    )
+    return [plain, settled]
 
 
 TESTS = (
     *both(
-        AuditTest(
-            "cka", "CKA to Retrains", "features",
-            "how like the Retrains' features those of forgotten images are",
-            lambda seen, against: None, ("class-wise", "instance-wise"), SAME_FEATURES,
-            needs_retrains=True, to_original=_unlike_original,
-        ),
-        _cka_to_retrains,
+        "cka", "CKA to Retrains", "features",
+        "how like the Retrains' features those of forgotten images are",
+        _cka_to_retrains, ("class-wise", "instance-wise"), SAME_FEATURES,
+        needs_retrains=True, to_original=_unlike_original,
     ),
     *both(
-        AuditTest(
-            "linear_probe", "linear probe", "features",
-            "what a new last layer makes of unseen images of the forgotten class",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _probe,
+        "linear_probe", "linear probe", "features",
+        "what a new last layer makes of unseen images of the forgotten class",
+        _probe, ("class-wise",), SAME_FEATURES,
     ),
     *both(
-        AuditTest(
-            "nearest_mean", "nearest class mean", "features",
-            "whether unseen images of the forgotten class are still nearest to its mean",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _nearest_mean,
+        "nearest_mean", "nearest class mean", "features",
+        "whether unseen images of the forgotten class are still nearest to its mean",
+        _nearest_mean, ("class-wise",), SAME_FEATURES,
     ),
     *both(
-        AuditTest(
-            "prototype", "five-shot prototype", "features",
-            "what five images of the class bring back without training, at the best weight",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _prototype,
+        "prototype", "five-shot prototype", "features",
+        "what five images of the class bring back without training, at the best weight",
+        _prototype, ("class-wise",), SAME_FEATURES,
     ),
 )  # fmt: skip

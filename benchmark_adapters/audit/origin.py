@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark_adapters.audit.audit_test import Against, AuditTest
+from benchmark_adapters.audit.audit_test import Against
 from benchmark_adapters.audit.features import (
     SAME_FEATURES,
     both,
@@ -75,35 +75,23 @@ def _forgotten_answers(seen: Observation, against: Against, settled: bool) -> Te
 
 TESTS = (
     *both(
-        AuditTest(
-            "linear_map", "the original's features", "features",
-            "how much of the features of forgotten images the original's explain linearly",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _linear_map,
+        "linear_map", "the original's features", "features",
+        "how much of the features of forgotten images the original's explain linearly",
+        _linear_map, ("class-wise",), SAME_FEATURES,
     ),
     *both(
-        AuditTest(
-            "read_back", "the original read back", "features",
-            "how much of the original's features of forgotten images can be read in the model's",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _read_back,
+        "read_back", "the original read back", "features",
+        "how much of the original's features of forgotten images can be read in the model's",
+        _read_back, ("class-wise",), SAME_FEATURES,
     ),
     *both(
-        AuditTest(
-            "answers_map", "the original's answers", "outputs",
-            "how much of what it answers to forgotten images the original's features explain",
-            lambda seen, against: None, ("class-wise",), SAME_FEATURES,
-        ),
-        _answers_map,
+        "answers_map", "the original's answers", "outputs",
+        "how much of what it answers to forgotten images the original's features explain",
+        _answers_map, ("class-wise",), SAME_FEATURES,
     ),
     *both(
-        AuditTest(
-            "answer_order", "order of answers", "outputs",
-            "whether forgotten images are taken for other classes in the original's order",
-            lambda seen, against: None, ("class-wise",), SAME_ANSWERS,
-        ),
-        _order,
+        "answer_order", "order of answers", "outputs",
+        "whether forgotten images are taken for other classes in the original's order",
+        _order, ("class-wise",), SAME_ANSWERS,
     ),
 )  # fmt: skip

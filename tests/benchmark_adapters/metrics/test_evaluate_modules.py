@@ -1,11 +1,8 @@
 """The `evaluate` modules give what the functions give, batch by batch, without the network."""
 
-import ast
-
 import numpy as np
 import pytest
 import torch
-from repository import ROOT
 
 from benchmark_adapters.metrics import evaluate_modules as modules
 from benchmark_adapters.metrics.activation_distance import activation_distance
@@ -22,9 +19,6 @@ FUNCTIONS = {
     modules.JsDivergence: js_divergence,
     modules.Zrf: zrf,
 }
-ALL = [made for made in vars(modules).values()
-       if isinstance(made, type) and issubclass(made, modules.UnlearningMetric)
-       and made is not modules.UnlearningMetric]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
@@ -80,22 +74,3 @@ def test_predicted_classes_give_accuracy_and_its_complement():
         predictions=[1, 2, 3, 3], references=[1, 2, 0, 0]
     )
     assert found == {"accuracy": 0.5, "unlearning_accuracy": 0.5}
-
-
-@pytest.mark.parametrize("metric", ALL)
-def test_every_module_describes_itself(metric):
-    module = metric(keep_in_memory=True)
-    assert module.description and module.inputs_description.startswith("predictions")
-    assert set(module.features) == {"predictions", "references"}
-
-
-def test_nothing_imports_the_modules_and_so_evaluate_by_itself():
-    for room in ("suli_plugin", "benchmark_adapters", "leaderboards"):
-        for path in (ROOT / room).rglob("*.py"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
-            for node in imports:
-                where = [getattr(node, "module", None) or "", *(each.name for each in node.names)]
-                if path.name in ("feature_modules.py", "output_modules.py"):
-                    continue  # more of the same
-                assert not any(name.endswith("evaluate_modules") for name in where), path

@@ -1,14 +1,10 @@
 """The `evaluate` modules of features give what the functions give, without the network."""
 
-import ast
-
 import numpy as np
 import pytest
 import torch
-from repository import ROOT
 
 from benchmark_adapters.metrics import feature_modules as modules
-from benchmark_adapters.metrics.evaluate_modules import UnlearningMetric
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_map import explained_variance
 from benchmark_adapters.metrics.mutual_information import membership_information
@@ -20,9 +16,6 @@ OTHER = DRAW.normal(size=(40, 3))
 ONE = OTHER + DRAW.normal(size=(40, 3))
 LABELS = np.arange(40) % 4
 LABELLED = {"train_features": OTHER, "train_labels": LABELS, "forget_classes": (1,)}
-ALL = [made for made in vars(modules).values()
-       if isinstance(made, type) and issubclass(made, UnlearningMetric)
-       and made is not UnlearningMetric]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
@@ -77,20 +70,3 @@ def test_features_of_both_sets_give_their_information():
     )
     expected = membership_information(ONE[LABELS == 1], ONE[LABELS != 1], seed=2)
     assert found == {"membership_information": expected}
-
-
-@pytest.mark.parametrize("metric", ALL)
-def test_every_module_describes_itself(metric):
-    module = metric(keep_in_memory=True)
-    assert module.description and module.inputs_description.startswith("predictions")
-    assert set(module.features) == {"predictions", "references"}
-
-
-def test_nothing_imports_the_modules_and_so_evaluate_by_itself():
-    for room in ("suli_plugin", "benchmark_adapters", "leaderboards"):
-        for path in (ROOT / room).rglob("*.py"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
-            for node in imports:
-                where = [getattr(node, "module", None) or "", *(each.name for each in node.names)]
-                assert not any(name.endswith("feature_modules") for name in where), path
