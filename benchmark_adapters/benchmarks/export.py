@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint
 from suli_plugin.benchmark import Benchmark, Case
+from suli_plugin.failure import Failure
 from suli_plugin.images import ImageSet
 
 ORIGINAL, IMAGES = "original", "images"
@@ -20,9 +21,11 @@ def export(benchmark: Benchmark, folder: Path, seed: int) -> list[str]:
 
     The original is a checkpoint in `folder/original`; the images are `folder/images/SPLIT/CLASS`
     in the splits `train`, `reference` and `test`, unless the benchmark reads them from a place of
-    the user's. Raises ValueError for a published original, which is where it is, for a benchmark
-    that names no architecture, and for a folder that is not free.
+    the user's. Raises ValueError for a published original, which is where it is, and for a
+    benchmark that names no architecture; Failure for a folder that is not empty.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise Failure(f"{folder} is not empty: name another folder with --output")
     case = benchmark.case(benchmark.default_scenarios[0], seed)
     if benchmark.architecture is None or case.original_source.get("kind") != "trained":
         raise ValueError(f"the original of {benchmark.name} is published or has no named network")

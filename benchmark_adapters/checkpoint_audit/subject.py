@@ -116,6 +116,8 @@ def subject_of(
     _check_distinct(original, unlearned, given)
     loaded = Subject(original, unlearned, given, data, augment, seed)
     notes = (*original.notes, *data.notes, *asked.notes, *_contradictions(loaded, asked.receipt))
+    if loaded.checkpoint_hash == loaded.original_hash:
+        notes = (*notes, "CHECKPOINT has the very weights of --original: nothing was unlearned")
     return Subject(original, unlearned, given, data, augment, seed, notes)
 
 

@@ -32,5 +32,5 @@ def test_a_folder_that_is_not_free_and_an_unknown_benchmark_are_refused(tmp_path
     (tmp_path / "digits" / "original").mkdir(parents=True)
     (tmp_path / "digits" / "original" / "notes.txt").write_text("mine")
     done = suli("bench", "export", "digits", "--output", tmp_path / "digits", code=1)
-    assert "original" in done.output and not (tmp_path / "digits" / "images").exists()
+    assert "--output" in done.output and not (tmp_path / "digits" / "images").exists()
     assert "digits" in suli("bench", "export", "digitz", code=2).output

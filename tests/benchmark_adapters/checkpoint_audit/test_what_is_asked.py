@@ -57,6 +57,12 @@ def test_folders_of_photos_are_data_too(original, masked_checkpoint, tmp_path):
     )
 
 
+def test_an_original_in_the_place_of_the_checkpoint_is_said(original, digits):
+    done = audit(original, "--original", original, "--dataset", digits, "--forget-class", "#3",
+                 code=1)  # fmt: skip
+    assert "CHECKPOINT has the very weights of --original: nothing was unlearned" in done.stderr
+
+
 def test_what_contradicts_the_receipt_is_said(original, masked_checkpoint, digits):
     """What was said is audited: of a class that nothing was done to, the model is the original."""
     done = audit(masked_checkpoint, "--original", original, "--dataset", digits,
