@@ -24,7 +24,7 @@ from torch import nn
 from benchmark_adapters.records.provenance import hardware
 from suli_plugin import SULI, ForgetRequest, ImageSet, run
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path += [str(Path(__file__).parents[1] / room) for room in ("support", "suli_plugin")]
 from test_suli import published_suli
 
 METHOD = replace(SULI.preset("official", "class-wise"), stop="never", sweeps=1)
