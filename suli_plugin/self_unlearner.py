@@ -32,6 +32,14 @@ class SelfUnlearner(ForgetOnly):
     """
 
     paper: ClassVar[str] = PAPER
+    bibtex: ClassVar[str] = """@inproceedings{lyu2025suli,
+  title = {Fine-Grained and Efficient Self-Unlearning with Layered Iteration},
+  author = {Lyu, Hongyi and Zhang, Xuyun and Hu, Hongsheng and Wang, Shuo and He, Chaoxiang
+    and Qi, Lianyong},
+  booktitle = {Proceedings of the Thirty-Fourth International Joint Conference on Artificial
+    Intelligence},
+  year = {2025}
+}"""
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "optimizer": ("adam", "sgd"),
         "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3),

@@ -34,6 +34,7 @@ class Unlearner(ABC):
 
     name: a lower-case identifier, as papers write it.
     paper: citation of the source, with section or equation.
+    bibtex: the source's BibTeX entry, empty without one; its year is the method's in listings.
     needs: for each scope that it supports, the resources it reads. `run` withholds the others.
     batch_norm: what becomes of BatchNorm while training, a field of every method that trains.
     preset_NAME: class methods `(scope) -> Self`; their docstrings say where the values come from.
@@ -47,6 +48,7 @@ class Unlearner(ABC):
 
     name: ClassVar[str]
     paper: ClassVar[str]
+    bibtex: ClassVar[str] = ""
     needs: ClassVar[Mapping[Scope, frozenset[Resource]]]
     zero_steps: ClassVar[Mapping[str, Any] | None] = None
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}

@@ -49,6 +49,16 @@ class Adv(ForgetOnly):
         "Cha et al., Learning to Unlearn: Instance-Wise Unlearning for Pre-trained Classifiers, "
         "AAAI 2024"
     )
+    bibtex: ClassVar[str] = """@inproceedings{cha2024learning,
+  title = {Learning to Unlearn: Instance-Wise Unlearning for Pre-trained Classifiers},
+  author = {Cha, Sungmin and Cho, Sungjun and Hwang, Dasol and Lee, Honglak and Moon, Taesup
+    and Lee, Moontae},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  volume = {38},
+  number = {10},
+  pages = {11186--11194},
+  year = {2024}
+}"""
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
         "batch_norm": BATCH_NORM,

@@ -25,6 +25,7 @@ class BatchNormDrift(Unlearner):
 
     name: ClassVar[str] = "bn_drift"
     paper: ClassVar[str] = "control: Lyu et al., IJCAI 2025, official settings at learning rate 0"
+    bibtex: ClassVar[str] = SULI.bibtex
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = SULI.needs
     zero_steps: ClassVar[Mapping[str, Any] | None] = {"sweeps": 0}
     control: ClassVar[bool] = True

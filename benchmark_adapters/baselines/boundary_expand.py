@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from typing_extensions import Self
 
+from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -31,6 +32,7 @@ class BoundaryExpand(ForgetOnly):
 
     name: ClassVar[str] = "boundary_expand"
     paper: ClassVar[str] = "Chen et al., Boundary Unlearning, CVPR 2023, section 3.3"
+    bibtex: ClassVar[str] = BoundaryShrink.bibtex
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
         "batch_norm": BATCH_NORM,

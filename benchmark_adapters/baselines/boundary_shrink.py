@@ -33,6 +33,14 @@ class BoundaryShrink(ForgetOnly):
 
     name: ClassVar[str] = "boundary_shrink"
     paper: ClassVar[str] = "Chen et al., Boundary Unlearning, CVPR 2023, section 3.2"
+    bibtex: ClassVar[str] = """@inproceedings{chen2023boundary,
+  title = {Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the Decision
+    Boundary},
+  author = {Chen, Min and Gao, Weizhuo and Liu, Gaoyang and Peng, Kai and Wang, Chen},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  pages = {7766--7775},
+  year = {2023}
+}"""
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
         "batch_norm": BATCH_NORM,

@@ -35,6 +35,15 @@ class Delete(ForgetOnly):
         "Zhou et al., Decoupled Distillation to Erase: A General Unlearning Method for Any "
         "Class-centric Tasks, CVPR 2025"
     )
+    bibtex: ClassVar[str] = """@inproceedings{zhou2025decoupled,
+  title = {Decoupled Distillation to Erase: A General Unlearning Method for Any Class-centric
+    Tasks},
+  author = {Zhou, Yu and Zheng, Dian and Mo, Qijie and Lu, Renjie and Lin, Kun-Yu
+    and Zheng, Wei-Shi},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  pages = {20350--20359},
+  year = {2025}
+}"""
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
         "batch_norm": BATCH_NORM,

@@ -23,6 +23,12 @@ class FineTune(Unlearner):
 
     name: ClassVar[str] = "finetune"
     paper: ClassVar[str] = "Golatkar et al., Eternal Sunshine of the Spotless Net, CVPR 2020"
+    bibtex: ClassVar[str] = """@inproceedings{golatkar2020eternal,
+  title = {Eternal Sunshine of the Spotless Net: Selective Forgetting in Deep Networks},
+  author = {Golatkar, Aditya and Achille, Alessandro and Soatto, Stefano},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  year = {2020}
+}"""
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         "class-wise": frozenset({"retain"}),
         "instance-wise": frozenset({"retain"}),

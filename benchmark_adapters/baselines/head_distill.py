@@ -48,6 +48,14 @@ class HeadDistill(ForgetOnly):
         "control: head distillation, Jeon et al., An Information Theoretic Evaluation Metric For "
         "Strong Unlearning, AAAI 2026, arXiv 2405.17878"
     )
+    bibtex: ClassVar[str] = """@inproceedings{jeon2026information,
+  title = {An Information Theoretic Evaluation Metric For Strong Unlearning},
+  author = {Jeon, Dongjae and Jeung, Wonje and Kim, Taeheon and No, Albert and Choi, Jonghyun},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  eprint = {2405.17878},
+  archivePrefix = {arXiv},
+  year = {2026}
+}"""
     control: ClassVar[bool] = True
 
     epochs: int = field(default=50, metadata=bounds(at_least=0))

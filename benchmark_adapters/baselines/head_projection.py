@@ -27,6 +27,14 @@ class HeadProjection(Unlearner):
 
     name: ClassVar[str] = "head_projection"
     paper: ClassVar[str] = "control: POUR-P, the closed form of POUR, CVPR 2026, arXiv 2511.19339"
+    bibtex: ClassVar[str] = """@inproceedings{le2026pour,
+  title = {POUR: A Provably Optimal Method for Unlearning Representations via Neural Collapse},
+  author = {Le, Anjie and Peng, Can and Liu, Yuyuan and Noble, J. Alison},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  eprint = {2511.19339},
+  archivePrefix = {arXiv},
+  year = {2026}
+}"""
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {"class-wise": frozenset()}
     control: ClassVar[bool] = True
 

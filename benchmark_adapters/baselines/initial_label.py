@@ -16,6 +16,7 @@ from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.optimizers import Adam
 from suli_plugin.rounds import Loss, cross_entropy
+from suli_plugin.self_unlearner import SelfUnlearner
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss
 from suli_plugin.unlearner import Resource, Scope
@@ -37,6 +38,7 @@ class InitialLabel(ForgetOnly):
         "Lyu et al., IJCAI 2025, section 4, baseline e, after Chundawat et al., Can Bad Teaching "
         "Induce Forgetting?, AAAI 2023"
     )
+    bibtex: ClassVar[str] = SelfUnlearner.bibtex
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         scope: needed | {"fresh_model"} for scope, needed in ForgetOnly.needs.items()
     }

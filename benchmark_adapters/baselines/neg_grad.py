@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
+from benchmark_adapters.baselines.finetune import FineTune
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -29,6 +30,7 @@ class NegGrad(ForgetOnly):
 
     name: ClassVar[str] = "neg_grad"
     paper: ClassVar[str] = "Golatkar et al., Eternal Sunshine of the Spotless Net, CVPR 2020"
+    bibtex: ClassVar[str] = FineTune.bibtex
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
         "batch_norm": BATCH_NORM,

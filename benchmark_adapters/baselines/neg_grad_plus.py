@@ -32,6 +32,13 @@ class NegGradPlus(Unlearner):
     paper: ClassVar[str] = (
         "Kurmanji et al., Towards Unbounded Machine Unlearning, NeurIPS 2023, section 4"
     )
+    bibtex: ClassVar[str] = """@inproceedings{kurmanji2023towards,
+  title = {Towards Unbounded Machine Unlearning},
+  author = {Kurmanji, Meghdad and Triantafillou, Peter and Hayes, Jamie and Triantafillou, Eleni},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {36},
+  year = {2023}
+}"""
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         "class-wise": frozenset({"forget", "retain"}),
         "instance-wise": frozenset({"forget", "retain"}),

@@ -28,6 +28,15 @@ class RandomLabel(ForgetOnly):
 
     name: ClassVar[str] = "random_label"
     paper: ClassVar[str] = "Graves et al., Amnesiac Machine Learning, AAAI 2021"
+    bibtex: ClassVar[str] = """@inproceedings{graves2021amnesiac,
+  title = {Amnesiac Machine Learning},
+  author = {Graves, Laura and Nagisetty, Vineel and Ganesh, Vijay},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  volume = {35},
+  number = {13},
+  pages = {11516--11524},
+  year = {2021}
+}"""
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3),
         "batch_norm": BATCH_NORM,
