@@ -9,9 +9,9 @@ from accelerate import Accelerator
 from torch import nn
 
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.images.pixel_cache import cache_folder, locked
 from benchmark_adapters.originals.weight_files import load_weights, read_weights
 from suli_plugin.images import ImageSet
+from suli_plugin.kept_tensors import cache_folder, locked
 from suli_plugin.runner import run
 from suli_plugin.unlearner import ForgetRequest
 

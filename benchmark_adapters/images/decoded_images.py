@@ -11,14 +11,9 @@ from benchmark_adapters.command_line.main_process import main_first
 from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.chosen_images import ChosenImages
 from benchmark_adapters.images.encoded_images import Channels, EncodedImages
-from benchmark_adapters.images.pixel_cache import (
-    Kept,
-    cache_folder,
-    locked,
-    read_pixels,
-    write_pixels,
-)
+from benchmark_adapters.images.pixel_cache import Kept, read_pixels, write_pixels
 from suli_plugin.images import Augment, ImageSet, Kind
+from suli_plugin.kept_tensors import cache_folder, locked
 from suli_plugin.pixel_store import MEMORY_LIMIT, PixelStore
 
 if TYPE_CHECKING:
