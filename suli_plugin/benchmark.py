@@ -48,6 +48,7 @@ class Case:
             retain=self.retain,
             reference=self.reference,
             fresh_model=self.fresh_model,
+            image_shape=self.forget.image_shape,
             forget_classes=self.forget_classes,
         )
 

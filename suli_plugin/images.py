@@ -87,6 +87,12 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         return batch.images[0], int(batch.labels[0])
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images, as the first one is; it is read for that."""
+        channels, height, width = self[0][0].shape
+        return channels, height, width
+
+    @property
     def labels(self) -> Tensor:
         """All labels, int64 (N,), on the CPU; a streamed set is read once for them."""
         if self._labels is None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 Scope = Literal["class-wise", "instance-wise"]
-Resource = Literal["forget", "retain", "reference", "fresh_model", "training_log"]
+Resource = Literal["forget", "retain", "reference", "fresh_model", "image_shape", "training_log"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
@@ -55,18 +55,21 @@ class ForgetRequest:
         `ImageSet` adds normalisation and augmentation. `reference` is labelled data that was
         never trained on; it decides when to stop.
     fresh_model: makes an untrained twin of the original, initialised from the global seed.
+    image_shape: (C, H, W) of what the model takes, for methods that make images and read none.
     training_log: the log of the original's training.
     forget_classes: the forgotten classes; empty means instance-wise. They are the classes of the
         forget set's images, no more and no fewer, which `run` compares.
     forgotten_before: classes that the model was made to forget earlier. No target teaches them
         again; the retain and reference sets must be without them, which `run` checks.
-    Raises TypeError for classes that are not a sequence of whole numbers.
+    Raises TypeError for classes that are not a sequence of whole numbers, ValueError for an image
+    shape that is not three numbers above 0.
     """
 
     forget: Dataset[Any] | None = None
     retain: Dataset[Any] | None = None
     reference: Dataset[Any] | None = None
     fresh_model: Callable[[], nn.Module] | None = None
+    image_shape: tuple[int, int, int] | None = None
     training_log: TrainingLog | None = None
     forget_classes: tuple[int, ...] = ()
     forgotten_before: tuple[int, ...] = ()
@@ -74,6 +77,8 @@ class ForgetRequest:
     def __post_init__(self) -> None:
         for name in ("forget_classes", "forgotten_before"):
             object.__setattr__(self, name, class_numbers(getattr(self, name), name))
+        if self.image_shape is not None:
+            object.__setattr__(self, "image_shape", _shape(self.image_shape))
 
     @property
     def scope(self) -> Scope:
@@ -83,3 +88,10 @@ class ForgetRequest:
     def resource(self, name: Resource) -> Any:
         """The resource of that name, or None."""
         return getattr(self, name)
+
+
+def _shape(given: Iterable[int]) -> tuple[int, ...]:
+    shape = tuple(operator.index(size) for size in given)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"image_shape must be (channels, height, width), got {shape}")
+    return shape

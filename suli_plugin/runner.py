@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from accelerate import Accelerator
 from torch import nn
@@ -15,6 +17,7 @@ from suli_plugin.pixel_store import MEMORY_LIMIT
 from suli_plugin.randomness import seeded
 from suli_plugin.request import ForgetRequest
 from suli_plugin.session import Session
+from suli_plugin.training import Watch
 from suli_plugin.unlearned import DivergedRun, Unlearned
 from suli_plugin.unlearner import Unlearner
 
@@ -30,6 +33,7 @@ def run(
     channels_last: bool | None = None,
     memory_limit: int = MEMORY_LIMIT,
     progress: Progress = lambda entry: None,
+    watch: Watch = lambda terms: nullcontext(),
 ) -> Unlearned:
     """Unlearn `request` from a copy of `model`.
 
@@ -37,13 +41,13 @@ def run(
     processes (default: Accelerate's own). logits_of: from the model's output to logits (B, K).
     channels_last: the memory layout of models and images (default: with bf16, where it is
     faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
-    progress: told each round of training when it is done.
+    progress: told each round of training when it is done. watch: entered around every update.
     Raises ValueError or TypeError for a request that the method cannot serve, and DivergedRun, with
     what there was of the run, where a loss or a logit is no longer finite.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
     session = session_for(unlearner, request, accelerator, seed, logits_of, channels_last)
-    session.progress = progress
+    session.progress, session.watch = progress, watch
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
         twin = begun(unlearner, model, request, session, memory_limit)

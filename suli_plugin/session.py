@@ -62,6 +62,11 @@ class Session(Trainer):
         return self._resource("fresh_model")
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images that the model takes."""
+        return self._resource("image_shape")
+
+    @property
     def training_log(self) -> TrainingLog:
         """The log of the original's training."""
         return self._resource("training_log")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmark_adapters.baselines.adv import Adv
-from suli_plugin.batch_norm import evaluation_mode
 from suli_plugin.hyperparameters import bounds
+from suli_plugin.images import Batch
 from suli_plugin.session import Session
 
 
@@ -56,27 +56,14 @@ def held_weights(
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     importance = [torch.zeros_like(p) for p in parameters]
-    for positions in torch.arange(len(session.forget)).split(batch_size):
-        gradients = _gradients(model, parameters, positions, session)
+    for gradients, count in session.gradients(model, session.forget, _norms, batch_size=batch_size):
         for total, gradient in zip(importance, gradients, strict=True):
-            total += gradient.abs() * len(positions)
+            total += gradient.abs() * count
     return [(p, 1 - _scaled(total)) for p, total in zip(parameters, importance, strict=True)]
 
 
-def _gradients(
-    model: nn.Module, parameters: list[nn.Parameter], positions: Tensor, session: Session
-) -> list[Tensor]:
-    """Gradients of the mean L2 norm of a batch's logits; zeros for a parameter not used."""
-    batch = session.forget.batch(positions, session.device)
-    with evaluation_mode(model), torch.enable_grad():
-        norm = session.forward(model, batch).norm(dim=1).mean()
-        gradients = torch.autograd.grad(norm, parameters, allow_unused=True)
-    session.passes.forward["forget"] += len(positions)
-    session.passes.backward["forget"] += len(positions)
-    return [
-        torch.zeros_like(parameter) if gradient is None else gradient
-        for parameter, gradient in zip(parameters, gradients, strict=True)
-    ]
+def _norms(logits: Tensor, batch: Batch) -> Tensor:
+    return logits.norm(dim=1)
 
 
 def _scaled(values: Tensor) -> Tensor:

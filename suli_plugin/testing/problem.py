@@ -55,6 +55,7 @@ class Problem:
             retain=self.retain,
             reference=self.reference,
             fresh_model=self._fresh,
+            image_shape=(3, 8, 8),
             training_log=_NoLog() if "training_log" in allowed else None,
             forget_classes=classes,
         )

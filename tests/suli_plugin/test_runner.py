@@ -63,10 +63,18 @@ class Greedy(Unlearner):
         return model
 
 
-@pytest.mark.parametrize("resource", ["retain", "reference", "fresh_model", "training_log"])
+@pytest.mark.parametrize(
+    "resource", ["retain", "reference", "fresh_model", "image_shape", "training_log"]
+)
 def test_an_undeclared_resource_is_withheld(resource):
     with pytest.raises(ValueError, match=f"greedy asked for '{resource}'"):
         run(Greedy(wants=resource), trained_convnet(), request("class-wise"))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 0), (3, 1, 8, 8)])
+def test_an_image_shape_is_channels_height_and_width(shape):
+    with pytest.raises(ValueError, match=r"image_shape must be \(channels, height, width\)"):
+        ForgetRequest(image_shape=shape)
 
 
 def test_an_unsupported_scope_is_refused():

@@ -1,5 +1,7 @@
 """The shared loop: gradients, policies, terms, penalties, and what it counts."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from accelerate import Accelerator
@@ -13,6 +15,7 @@ from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.baselines.random_label import RandomLabel, random_labels
 from suli_plugin import ImageSet, run
 from suli_plugin.batch_norm import batch_norms, evaluation_mode, training_mode
+from suli_plugin.divergence import Diverged
 from suli_plugin.rounds import Round, Term, cross_entropy
 from suli_plugin.training import Trainer
 
@@ -177,3 +180,86 @@ def test_augmentation_reaches_the_training_batches():
     )
     one_step(trained_convnet(), [Term(augmented, torch.arange(6), cross_entropy)])
     assert seen == [6]
+
+
+def masks_of(model, share):
+    draw = torch.Generator().manual_seed(0)
+    return [torch.rand(p.shape, generator=draw) < share for p in model.parameters()]
+
+
+@pytest.mark.parametrize("clipped", [None, 0.5])
+def test_what_is_not_movable_stays_bitwise_under_momentum_and_weight_decay(clipped):
+    model, start = trained_convnet(), trained_convnet()
+    movable = masks_of(model, 0.3)
+    steps = [[Term(FORGET, positions, cross_entropy)] for positions in torch.arange(30).split(10)]
+    Trainer(Accelerator()).train(
+        model,
+        [Round(steps)],
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1),
+        batch_norm="frozen",
+        movable=movable,
+        max_grad_norm=clipped,
+    )
+    for after, before, mask in zip(model.parameters(), start.parameters(), movable, strict=True):
+        assert torch.equal(after[~mask], before[~mask])
+        assert (after[mask] != before[mask]).all()
+
+
+def test_a_mask_for_each_trainable_parameter_is_demanded():
+    model = trained_convnet()
+    with pytest.raises(ValueError, match="one mask of its shape for each trainable parameter"):
+        one_step(
+            model, [Term(FORGET, torch.arange(3), cross_entropy)], movable=masks_of(model, 1)[1:]
+        )
+
+
+def test_a_step_on_any_scalar_is_one_of_the_optimiser():
+    model, by_hand = trained_convnet(), trained_convnet()
+    trainer = Trainer(Accelerator())
+    value = trainer.step(model, sgd(model.parameters()), lambda: model[-1].weight.square().sum())
+    assert value == pytest.approx(float(by_hand[-1].weight.square().sum()), rel=1e-6)
+    torch.testing.assert_close(model[-1].weight, by_hand[-1].weight * (1 - 0.2))
+    assert trainer.steps_done == 1 and trainer.update_clock.seconds > 0
+    with pytest.raises(Diverged, match="at step 2"):
+        trainer.step(model, sgd(model.parameters()), lambda: model[-1].weight.sum() * torch.inf)
+
+
+def test_gradients_come_batch_by_batch_in_evaluation_mode_and_are_counted():
+    model = trained_convnet(dropout=0.5).train()
+    trainer = Trainer(Accelerator())
+    found = list(trainer.gradients(model, FORGET, cross_entropy, batch_size=20))
+    images, labels = tensors(FORGET)
+    assert [count for _, count in found] == [20, len(FORGET) - 20]
+    by_hand = trained_convnet(dropout=0.5).eval()
+    nn.functional.cross_entropy(by_hand(images[20:]), labels[20:]).backward()
+    for gradient, parameter in zip(found[1][0], by_hand.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad)
+    assert model.training and all(parameter.grad is None for parameter in model.parameters())
+    once = {FORGET.kind: len(FORGET)}
+    assert trainer.passes.as_dict() == {"forward": once, "backward": once}
+
+
+def test_gradients_leave_out_what_is_frozen_and_are_zero_for_what_is_unused():
+    model = trained_convnet()
+    model[0].weight.requires_grad_(False)
+    one = lambda logits, batch: model[-1].weight.sum().expand(len(logits))  # noqa: E731
+    ((gradients, _),) = Trainer(Accelerator()).gradients(model, FORGET, one, batch_size=99)
+    named = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert len(gradients) == len(named) and "0.weight" not in named
+    assert [name for name, g in zip(named, gradients, strict=True) if g.any()] == ["9.weight"]
+
+
+def test_every_update_of_a_training_is_watched():
+    seen = []
+
+    @contextmanager
+    def watch(terms):
+        before = model[-1].weight.clone()
+        yield
+        seen.append((terms[0].positions.tolist(), bool((model[-1].weight != before).any())))
+
+    model = trained_convnet()
+    trainer = Trainer(Accelerator(), watch=watch)
+    steps = [[Term(FORGET, positions, cross_entropy)] for positions in torch.arange(4).split(2)]
+    trainer.train(model, [Round(steps)], sgd, batch_norm="frozen")
+    assert seen == [([0, 1], True), ([2, 3], True)]

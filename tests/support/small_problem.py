@@ -69,6 +69,7 @@ def request(scope, *, count=70, label=3):
         retain=parts.train.subset(torch.where(~mask)[0]),
         reference=parts.reference,
         fresh_model=convnet,
+        image_shape=(1, 8, 8),
         forget_classes=(label,) if scope == "class-wise" else (),
     )
 

@@ -1,0 +1,156 @@
+"""One parameter update: gradients of all processes, clipping, the optimiser's step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from suli_plugin.batch_norm import batch_norms
+from suli_plugin.computation import Computation
+from suli_plugin.divergence import Diverged
+from suli_plugin.evaluation import check_labels
+from suli_plugin.rounds import Term
+
+Scalar = Callable[[], Tensor]
+
+
+class Updates:
+    """Updates of one model's trainable parameters; holds what does not change from step to step.
+
+    penalty: a scalar added to every step's loss. movable: see `Trainer.train`.
+    """
+
+    def __init__(
+        self,
+        computation: Computation,
+        model: nn.Module,
+        *,
+        max_grad_norm: float | None = None,
+        penalty: Scalar | None = None,
+        movable: Sequence[Tensor] | None = None,
+    ) -> None:
+        self.computation, self.model = computation, model
+        self.max_grad_norm, self.penalty = max_grad_norm, penalty
+        self.movable = _checked(movable, model)
+        self.processes = computation.accelerator.num_processes
+
+    def of_terms(
+        self, terms: Sequence[Term], optimizer: Optimizer, scheduler: LRScheduler | None = None
+    ) -> float:
+        """One update on the sum of the terms; its loss."""
+
+        def backward() -> Tensor:
+            loss = sum((self._backward(term) for term in terms), torch.zeros(()))
+            return loss if self.penalty is None else loss + self._alike(self.penalty)
+
+        return self._update(backward, optimizer, scheduler)
+
+    def of_loss(self, loss: Scalar, optimizer: Optimizer) -> float:
+        """One update on a scalar that every process computes alike; its value."""
+        return self._update(lambda: self._alike(loss), optimizer, None)
+
+    def _update(
+        self, backward: Scalar, optimizer: Optimizer, scheduler: LRScheduler | None
+    ) -> float:
+        with self.computation.update_clock.running():
+            optimizer.zero_grad(set_to_none=True)
+            loss = self._shared_with_all(backward())
+            scaler = self.computation.accelerator.scaler
+            if scaler is not None:
+                scaler.unscale_(optimizer)
+            self._step(optimizer)
+            if scheduler is not None:
+                scheduler.step()
+        self.computation.steps_done += 1
+        if not math.isfinite(float(loss)):
+            raise Diverged(
+                f"the loss became {float(loss)} at step {self.computation.steps_done}; "
+                f"lower the learning rate or clip the gradient"
+            )
+        return float(loss)
+
+    def _step(self, optimizer: Optimizer) -> None:
+        """Clip and step; what must not move is put back, whatever the optimiser did with it."""
+        held = [] if self.movable is None else self._held(self.movable)
+        if self.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(trainable(self.model), self.max_grad_norm)
+        scaler = self.computation.accelerator.scaler
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+        for parameter, mask, before in held:
+            parameter.data = torch.where(mask, parameter.data, before)
+
+    def _held(self, movable: Sequence[Tensor]) -> list[tuple[nn.Parameter, Tensor, Tensor]]:
+        held = []
+        for parameter, mask in zip(trainable(self.model), movable, strict=True):
+            if parameter.grad is not None:
+                parameter.grad *= mask
+            held.append((parameter, mask, parameter.detach().clone()))
+        return held
+
+    def _alike(self, scalar: Scalar) -> Tensor:
+        """Backward through what every process computes alike, so that the sum is one of it."""
+        value = scalar() / self.processes
+        self.computation.accelerator.backward(value)
+        return value.detach().cpu()
+
+    def _backward(self, term: Term) -> Tensor:
+        """Backward through this process's share of the term; its part of the mean loss."""
+        computation, count = self.computation, len(term.positions)
+        computation.passes.forward[term.images.kind] += count
+        computation.passes.backward[term.images.kind] += count
+        share = term.positions.tensor_split(self.processes)[computation.accelerator.process_index]
+        if len(share) == 0:
+            return torch.zeros(())
+        batch = term.images.batch(share, computation.device, computation.augmentation)
+        with term.around(batch):
+            logits = computation.forward(self.model, batch)
+        check_labels(term.images, batch.labels, logits.shape[1])
+        loss = term.loss(logits, batch).sum() * (term.weight / count)
+        computation.accelerator.backward(loss)
+        return loss.detach().cpu()
+
+    def _shared_with_all(self, loss: Tensor) -> Tensor:
+        """Sum gradients and losses, and average moved buffers, over the processes."""
+        if self.processes == 1:
+            return loss
+        reduce = self.computation.accelerator.reduce
+        parameters = trainable(self.model)
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        summed = reduce(torch.cat([p.grad.flatten() for p in parameters]), "sum")  # type: ignore[union-attr]  # set above
+        for parameter, part in zip(
+            parameters, summed.split([p.numel() for p in parameters]), strict=True
+        ):
+            parameter.grad = part.view_as(parameter)
+        for layer in batch_norms(self.model):
+            if layer.training and layer.track_running_stats:
+                layer.running_mean = reduce(layer.running_mean, "mean")
+                layer.running_var = reduce(layer.running_var, "mean")
+        return reduce(loss.to(self.computation.device), "sum").cpu()
+
+
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that may be trained. Raises ValueError where there is none."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError("the model has no trainable parameter: all have requires_grad=False")
+    return parameters
+
+
+def _checked(movable: Sequence[Tensor] | None, model: nn.Module) -> list[Tensor] | None:
+    if movable is None:
+        return None
+    shapes = [tuple(parameter.shape) for parameter in trainable(model)]
+    if [tuple(mask.shape) for mask in movable] != shapes:
+        raise ValueError("`movable` needs one mask of its shape for each trainable parameter")
+    return [mask.bool() for mask in movable]

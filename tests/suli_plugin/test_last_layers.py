@@ -1,0 +1,30 @@
+"""The last layers of a network, with the normalisation that follows each."""
+
+import pytest
+from small_problem import convnet
+from torch import nn
+
+from benchmark_adapters.architectures.cifar_resnet import cifar_resnet
+from suli_plugin.last_layers import last_layers, parameters_of, weighted_layers
+
+
+@pytest.mark.parametrize(("count", "start"), [(1, 9), (2, 3), (3, 0)])
+def test_the_last_layers_are_counted_from_the_end_with_their_normalisation(count, start):
+    model = convnet()
+    expected = [m for m in model[start:] if list(m.parameters())]
+    assert last_layers(model, count) == expected
+    assert list(parameters_of(expected)) == list(model[start:].parameters())
+
+
+def test_a_residual_network_is_counted_layer_by_layer():
+    model = cifar_resnet(20, num_classes=10)
+    assert len(weighted_layers(model)) == 20
+    kinds = [type(module) for module in last_layers(model, 3)]
+    assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.Conv2d, nn.BatchNorm2d, nn.Linear]
+    assert len(list(parameters_of(last_layers(model, 20)))) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_what_is_not_there_is_said(count):
+    with pytest.raises(ValueError, match=f"last {count} layers .* has 3 linear and convolutional"):
+        last_layers(convnet(), count)
