@@ -54,7 +54,7 @@ class Computation:
 
     def predict(self, model: nn.Module, images: ImageSet, *, features: bool = False) -> Predictions:
         """One evaluation pass, in the run's precision, counted; see `evaluate`."""
-        self.passes.forward[images.kind] += len(images)
+        self.passes.add(images.kinds(torch.arange(len(images))))
         return evaluate(
             model,
             images,
@@ -89,8 +89,7 @@ class Computation:
             yield self._gradients(model, Term(images, positions, loss)), len(positions)
 
     def _gradients(self, model: nn.Module, term: Term) -> list[Tensor]:
-        self.passes.forward[term.images.kind] += len(term.positions)
-        self.passes.backward[term.images.kind] += len(term.positions)
+        self.passes.add(term.images.kinds(term.positions), backward=True)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = term.positions.tensor_split(processes)[rank]

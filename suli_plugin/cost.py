@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -50,6 +50,12 @@ class Passes:
 
     forward: Counter[Kind] = field(default_factory=Counter)
     backward: Counter[Kind] = field(default_factory=Counter)
+
+    def add(self, kinds: Mapping[Kind, int], *, backward: bool = False) -> None:
+        """Count samples forwarded, and backwarded if so, by kind (`ImageSet.kinds`)."""
+        self.forward.update(kinds)
+        if backward:
+            self.backward.update(kinds)
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """`{"forward": {kind: samples}, "backward": {kind: samples}}`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -139,6 +139,10 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         if self.mean is not None:
             images = images - self.mean.to(images.device)
         return images if self.std is None else images / self.std.to(images.device)
+
+    def kinds(self, positions: Tensor) -> Mapping[Kind, int]:
+        """How many of the samples at these positions are of which kind of data."""
+        return {self.kind: len(positions)}
 
     def subset(self, positions: Tensor | Sequence[int]) -> ImageSet:
         """The samples at these positions, over the same stored pixels."""

@@ -105,8 +105,7 @@ class Updates:
     def _backward(self, term: Term) -> Tensor:
         """Backward through this process's share of the term; its part of the mean loss."""
         computation, count = self.computation, len(term.positions)
-        computation.passes.forward[term.images.kind] += count
-        computation.passes.backward[term.images.kind] += count
+        computation.passes.add(term.images.kinds(term.positions), backward=True)
         share = term.positions.tensor_split(self.processes)[computation.accelerator.process_index]
         if len(share) == 0:
             return torch.zeros(())

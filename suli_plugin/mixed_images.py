@@ -1,0 +1,72 @@
+"""Several image sets whose samples share batches."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import ConcatDataset
+
+from suli_plugin.images import Batch, ImageSet, Kind
+from suli_plugin.pixel_store import PixelStore
+
+
+class MixedImages(ImageSet):
+    """The samples of the first set, then those of the second, and so on, without a copy of them.
+
+    Each is normalised and augmented as its own set says, and its passes count as its own set's
+    kind of data; `Batch.kind` is the first set's. All images must have one shape (C, H, W).
+    """
+
+    def __init__(self, parts: Sequence[ImageSet]) -> None:
+        labels = torch.cat([part.labels for part in parts])
+        # The parts hold the pixels: nothing is decoded a second time.
+        super().__init__(PixelStore(ConcatDataset(parts), 0, labels), kind=parts[0].kind)
+        self.parts = list(parts)
+        # For whoever asks whether an image is the same twice; `batch` asks each part for itself.
+        self.augment = next((part.augment for part in parts if part.augment), None)
+        self._ends = torch.tensor([len(part) for part in parts]).cumsum(0)
+
+    def batch(
+        self,
+        positions: Tensor,
+        device: torch.device,
+        augment_with: torch.Generator | None = None,
+    ) -> Batch:
+        """See `ImageSet.batch`."""
+        rows = positions if self._rows is None else self._rows[positions]
+        pieces = [
+            (at, part.batch(within, device, augment_with))
+            for at, part, within in self._by_part(rows)
+        ]
+        order = torch.cat([at for at, _ in pieces]).argsort()
+        images = torch.cat([piece.images for _, piece in pieces])[order.to(device)]
+        labels = torch.cat([piece.labels for _, piece in pieces])[order.to(device)]
+        if self._labels is not None:
+            labels = self._labels[positions].to(device)
+        return Batch(images, labels, positions, self.kind)
+
+    def kinds(self, positions: Tensor) -> Mapping[Kind, int]:
+        """See `ImageSet.kinds`."""
+        rows = positions if self._rows is None else self._rows[positions]
+        counts: dict[Kind, int] = {}
+        for _, part, within in self._by_part(rows):
+            for kind, count in part.kinds(within).items():
+                counts[kind] = counts.get(kind, 0) + count
+        return counts
+
+    def _by_part(self, rows: Tensor) -> list[tuple[Tensor, ImageSet, Tensor]]:
+        """Of each part that is asked for: where in `rows`, the part, and the positions in it."""
+        number = torch.bucketize(rows, self._ends, right=True)
+        starts = torch.cat([torch.zeros(1, dtype=torch.int64), self._ends[:-1]])
+        found = []
+        for index, part in enumerate(self.parts):
+            at = torch.where(number == index)[0]
+            if len(at):
+                found.append((at, part, rows[at] - starts[index]))
+        return found
+
+    def _twin(self) -> ImageSet:
+        return copy.copy(self)
