@@ -1,24 +1,17 @@
 """Every registered unlearner, with every preset, keeps the contract; and the suite can fail."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 import torch
 from accelerate import Accelerator
+from short_methods import short
 
 from suli_plugin.plugins import registry
 from suli_plugin.testing import ConformanceError, check_unlearner, parametrize_unlearners
 from suli_plugin.unlearner import Unlearner
-
-
-def short(unlearner):
-    """The same method in a few steps: how many it takes by default is no part of the contract."""
-    caps = {"epochs": 3, "iterations": 5, "sweeps": 2}
-    values = unlearner.hyperparameters()
-    return replace(unlearner, **{k: min(values[k], cap) for k, cap in caps.items() if k in values})
-
 
 REGISTERED = [short(cls()) for cls in registry().unlearners.values()]
 BOTH = {"class-wise": frozenset({"forget"}), "instance-wise": frozenset({"forget"})}

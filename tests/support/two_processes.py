@@ -2,9 +2,11 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
+from short_methods import our_methods, short
 from small_problem import request, tensors, trained_convnet
 
 from benchmark_adapters.baselines.adv_imp import AdvImp
@@ -19,23 +21,7 @@ def main(case, path):
     accelerator = Accelerator(cpu=True)
     policy = "update" if case == "moving_buffers" else "frozen"
     model = trained_convnet(batch_norm=case != "without_batch_norm")
-    methods = [
-        # Layers of 7 samples cannot be halved evenly; SGD-like sizes keep round-off small.
-        (
-            SULI(n_layers=None, layer_size=7, inner_steps=1, sweeps=2, batch_norm=policy),
-            "class-wise",
-        ),
-        (SU(epochs=4, batch_size=32, batch_norm=policy), "instance-wise"),
-        (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
-        (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
-        # Every process attacks all images itself, with the same random numbers.
-        (BoundaryShrink(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
-        (
-            AdvImp(epochs=2, adversarial_images=2, iterations=5, batch_norm=policy),
-            "instance-wise",
-        ),
-        (NegGradPlus(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
-    ]
+    methods = all_methods() if case == "all_methods" else chosen_methods(policy)
     check_evaluation(accelerator, trained_convnet(), request("class-wise").forget)
     results = {}
     for method, scope in methods:
@@ -59,6 +45,35 @@ def main(case, path):
     # All is written and compared. Gloo's threads sometimes abort a process that takes its group
     # down while the other still does, which says nothing about unlearning.
     os._exit(0)
+
+
+def all_methods():
+    """Every method, in a few steps, class-wise if it can; BatchNorm frozen where it trains."""
+    for cls in our_methods():
+        method = short(cls(), epochs=1, iterations=2, sweeps=1)
+        if hasattr(method, "batch_norm"):
+            method = replace(method, batch_norm="frozen")
+        yield method, next(iter(cls.needs))
+
+
+def chosen_methods(policy):
+    return [
+        # Layers of 7 samples cannot be halved evenly; SGD-like sizes keep round-off small.
+        (
+            SULI(n_layers=None, layer_size=7, inner_steps=1, sweeps=2, batch_norm=policy),
+            "class-wise",
+        ),
+        (SU(epochs=4, batch_size=32, batch_norm=policy), "instance-wise"),
+        (NegGrad(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
+        (FineTune(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
+        # Every process attacks all images itself, with the same random numbers.
+        (BoundaryShrink(epochs=2, batch_size=33, batch_norm=policy), "class-wise"),
+        (
+            AdvImp(epochs=2, adversarial_images=2, iterations=5, batch_norm=policy),
+            "instance-wise",
+        ),
+        (NegGradPlus(epochs=1, batch_size=50, batch_norm=policy), "class-wise"),
+    ]
 
 
 def check_evaluation(accelerator, model, images):
