@@ -1,5 +1,6 @@
 """Every registered unlearner, with every preset, keeps the contract; and the suite can fail."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +8,7 @@ from typing import ClassVar
 import pytest
 import torch
 from accelerate import Accelerator
-from short_methods import short
+from short_methods import our_methods, short
 
 from suli_plugin.plugins import registry
 from suli_plugin.testing import ConformanceError, check_unlearner, parametrize_unlearners
@@ -159,18 +160,28 @@ def test_an_honest_unlearner_passes():
     check_unlearner(Honest())
 
 
-def test_every_method_that_trains_from_the_original_has_a_search_space_of_one_budget():
+# Fewer values than trials: what there is to choose is tried whole.
+FEW_VALUES: set[str] = set()
+# Nothing is chosen: they leave the model alone, or repeat the original's own training.
+UNTUNED = {"original", "retrain", "retrain_held_out"}
+
+
+def test_every_method_that_is_tuned_has_a_search_space_of_one_budget():
     """So that each can have the same number of trials; references and controls have none."""
-    found = registry()
     sizes = {
-        name: math.prod(len(values) for values in cls.search_space.values())
-        for name, cls in found.unlearners.items()
-        if found.origins[name].plugin in ("suli", "baselines")
+        cls.name: math.prod(len(values) for values in cls.search_space.values())
+        for cls in our_methods()
     }
-    untuned = {name for name, size in sizes.items() if size == 1}
-    controls = {name for name, cls in found.unlearners.items() if cls.control}
+    controls = {cls.name for cls in our_methods() if cls.control}
     assert {"bn_drift", "logit_mask"} < controls
-    assert untuned == {"original", "retrain", "retrain_held_out", *controls}
-    tuned = sizes.keys() - untuned
-    assert min(sizes[name] for name in tuned) >= 30
-    assert all({"lr", "batch_norm"} <= found.unlearners[name].search_space.keys() for name in tuned)
+    assert {name for name, size in sizes.items() if size == 1} == UNTUNED | controls
+    tuned = sizes.keys() - UNTUNED - controls
+    assert {name for name in tuned if sizes[name] < 30} == FEW_VALUES
+
+
+@pytest.mark.parametrize("cls", our_methods(), ids=lambda cls: cls.name)
+def test_a_method_that_trains_searches_its_learning_rate_and_batch_norm(cls):
+    fields = {field.name for field in dataclasses.fields(cls)}
+    if cls.control or cls.name in UNTUNED:
+        return
+    assert {"lr", "batch_norm"} & fields <= cls.search_space.keys()
