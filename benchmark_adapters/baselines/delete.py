@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from typing_extensions import Self
 
-from suli_plugin.batch_norm import BATCH_NORM, evaluation_mode
-from suli_plugin.evaluation import Predictions
+from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
+from suli_plugin.frozen_teacher import FrozenTeacher
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
 from suli_plugin.optimizers import SGD
-from suli_plugin.rounds import Loss, Round
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
 from suli_plugin.unlearner import Scope
@@ -58,23 +57,19 @@ class Delete(ForgetOnly):
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
         before = session.predict(model, session.forget)
+        teacher = FrozenTeacher(model, session, session.forget, before=before)
+
+        def loss(logits: Tensor, taught: Tensor, batch: Batch) -> Tensor:
+            return spa_loss(_targets(taught, batch.labels, session), logits)
+
         session.train(
             model,
-            self._epochs(model, before, session),
+            teacher.epochs(session.forget, loss, epochs=self.epochs, batch_size=self.batch_size),
             self._optimizer,
             batch_norm=self.batch_norm,
             stop=session.stop_rule(model, self.stop, before=before),
         )
         return model
-
-    def _epochs(self, model: nn.Module, before: Predictions, session: Session) -> Iterator[Round]:
-        augmented = session.forget.augment is not None
-        loss = _of_each_view(model, session) if augmented else _of_each_image(before, session)
-        for epoch in session.epochs(
-            session.forget, loss, epochs=self.epochs, batch_size=self.batch_size
-        ):
-            session.passes.forward["forget"] += len(session.forget) if augmented else 0
-            yield epoch
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(parameters, lr=self.lr, momentum=self.momentum)
@@ -87,28 +82,6 @@ class Delete(ForgetOnly):
         without a stop rule.
         """
         return cls(stop="never")
-
-
-def _of_each_image(before: Predictions, session: Session) -> Loss:
-    """The original's outputs for an image never change, so they are taken from one pass."""
-    targets = _targets(before.logits, before.labels, session).to(session.device)
-
-    def loss(logits: Tensor, batch: Batch) -> Tensor:
-        return spa_loss(targets[batch.positions.to(targets.device)], logits)
-
-    return loss
-
-
-def _of_each_view(model: nn.Module, session: Session) -> Loss:
-    """The original sees the augmented image that the model sees."""
-    original = session.twin(model)
-
-    def loss(logits: Tensor, batch: Batch) -> Tensor:
-        with evaluation_mode(original):
-            targets = _targets(session.forward(original, batch), batch.labels, session)
-        return spa_loss(targets, logits)
-
-    return loss
 
 
 def _targets(logits: Tensor, labels: Tensor, session: Session) -> Tensor:
