@@ -26,6 +26,11 @@ from suli_plugin.unlearner import ForgetRequest
 RECIPE = Retrain(epochs=20, batch_size=64, lr=0.1)
 # Far from the run seeds, so that Original and Retrain never share an initialisation.
 ORIGINAL_SEED = 1_000
+# Three epochs over CIFAR-10 are a thousand min-steps, here they are nine: smaller batches, more
+# epochs, and no decay before the last of them.
+SCRUB = {
+    "epochs": 20, "max_epochs": 15, "batch_size": 16, "forget_batch_size": 16, "decay_epochs": (),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,8 @@ class Digits(Benchmark):
         "neg_grad": {"epochs": 50},
         "random_label": {"epochs": 50},
         "su": {"epochs": 50},
+        "scrub": SCRUB,
+        "scrub@rewind": SCRUB,
     }
 
     def original_recipe(self) -> Mapping[str, Any]:
