@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from inspect import getdoc
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,7 @@ from suli_plugin import plugins
 
 if TYPE_CHECKING:
     from suli_plugin.harness import Harness
-    from suli_plugin.registry import PluginReport, Registry
+    from suli_plugin.registry import PluginReport
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -86,17 +86,38 @@ def list_plugins(strict: bool, as_json: bool) -> None:
 
 
 @main.command("methods")
+@click.argument("method", required=False)
+@click.option("--markdown", is_flag=True, help="Print the table of the README.")
 @as_json
-def list_methods(as_json: bool) -> None:
-    """Show the unlearning methods, their presets, and the data each needs for each scope."""
+def list_methods(method: str | None, markdown: bool, as_json: bool) -> None:
+    """Show the unlearning methods: what each needs in which scope, source, year and presets.
+
+    With METHOD or METHOD@PRESET, show all of that one: fields, values to search, where its
+    presets come from, and its BibTeX entry.
+    """
+    from suli_plugin.method_listing import list_text, markdown_table, method_text
+    from suli_plugin.method_rows import known_method, method_row, method_rows
+
     found = plugins.registry()
-    rows = [_method_row(name, found) for name in sorted(found.unlearners)]
+    if method:
+        try:
+            name, preset = known_method(method, found)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        row = method_row(name, found, preset)
+        _print_json(row) if as_json else click.echo(method_text(row, preset, _columns()))
+        return
+    rows = method_rows(found)
     if as_json:
         _print_json(rows)
         return
-    for row in rows:
-        click.echo(_method_text(row))
+    click.echo(markdown_table(rows) if markdown else list_text(rows, _columns()))
     _warn_of_failed(found.reports)
+
+
+def _columns() -> int:
+    """The terminal's width where it is between 80 and 120 columns, else the nearer of the two."""
+    return min(max(get_terminal_size().columns, 80), 120)
 
 
 def _plugin_row(report: PluginReport) -> dict[str, Any]:
@@ -121,32 +142,6 @@ def _harness_row(harness: Harness) -> dict[str, Any]:
         "sees": list(harness.sees()) if harness.version else [],
         "hint": harness.hint,
     }
-
-
-def _method_row(name: str, found: Registry) -> dict[str, Any]:
-    cls, origin = found.unlearners[name], found.origins[name]
-    return {
-        "method": name,
-        "presets": list(cls.presets()),
-        "preset_sources": {
-            name: " ".join((getdoc(getattr(cls, f"preset_{name}")) or "").split())
-            for name in cls.presets()
-        },
-        "needs": {scope: sorted(resources) for scope, resources in cls.needs.items()},
-        "paper": cls.paper,
-        "control": cls.control,
-        "hyperparameters": cls().hyperparameters(),
-        "search_space": {name: list(values) for name, values in cls.search_space.items()},
-        "distribution": origin.distribution,
-        "version": origin.version,
-    }
-
-
-def _method_text(row: dict[str, Any]) -> str:
-    needs = [f"{scope}: {', '.join(data) or 'nothing'}" for scope, data in row["needs"].items()]
-    lines = [row["method"], f"    needs  {'; '.join(needs)}", f"    from   {row['paper']}"]
-    lines += [f"    @{name}  {source}" for name, source in row["preset_sources"].items()]
-    return "\n".join([*lines, f"    by     {row['distribution']} {row['version']}"])
 
 
 def _warn_of_failed(reports: Sequence[PluginReport]) -> None:

@@ -14,6 +14,8 @@ Scope = Literal["class-wise", "instance-wise"]
 Resource = Literal["forget", "retain", "reference", "fresh_model", "image_shape", "training_log"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
+TRAINING_RECORDS: tuple[Resource, ...] = ("training_log",)
+"""What only the original's training can leave behind."""
 IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
 
 

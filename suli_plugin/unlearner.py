@@ -44,6 +44,8 @@ class Unlearner(ABC):
         is None in a preset is switched off there and not searched, unless None is a value to try.
     expected_failures: rules of the conformance suite that it cannot keep, each with its reason.
     control: True for a row that forgets nothing honestly and shows what a metric can't see.
+    yardstick: True for what unlearning is compared with, the original and Retrain.
+    peer: True for a method of another harness, by that harness's own code.
     """
 
     name: ClassVar[str]
@@ -54,6 +56,8 @@ class Unlearner(ABC):
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     expected_failures: ClassVar[Mapping[str, str]] = {}
     control: ClassVar[bool] = False
+    yardstick: ClassVar[bool] = False
+    peer: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)

@@ -231,6 +231,14 @@ def test_the_python_lines_unlearn_a_model():
     assert names["forget"][0][0].shape == (3, 32, 32)
 
 
+def test_the_table_of_methods_is_what_the_command_prints():
+    """`suli methods --markdown` prints what belongs between the marks."""
+    from digits_as_images import suli
+
+    (table,) = re.findall(r"<!-- methods -->\n\n(.*?)\n<!-- /methods -->", README, re.DOTALL)
+    assert table == suli("methods", "--markdown").stdout
+
+
 def test_the_plugin_shown_is_the_one_that_is_tested():
     plugin = (EXAMPLE / "shrink_unlearner.py").read_text(encoding="utf-8")
     assert plugin in blocks("python")

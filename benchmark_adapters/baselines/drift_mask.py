@@ -29,6 +29,7 @@ class DriftMask(BatchNormDrift):
 
     name: ClassVar[str] = "drift_mask"
     paper: ClassVar[str] = "control: bn_drift, then one constant on the forgotten bias"
+    bibtex: ClassVar[str] = ""
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         "class-wise": BatchNormDrift.needs["class-wise"]
     }

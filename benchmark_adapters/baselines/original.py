@@ -17,6 +17,7 @@ class Original(Unlearner):
 
     name: ClassVar[str] = "original"
     paper: ClassVar[str] = "the model trained on all data"
+    yardstick: ClassVar[bool] = True
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         "class-wise": frozenset(),
         "instance-wise": frozenset(),

@@ -34,6 +34,7 @@ class Retrain(Unlearner):
 
     name: ClassVar[str] = "retrain"
     paper: ClassVar[str] = "training without the forget set (paper, section 4, baseline b)"
+    yardstick: ClassVar[bool] = True
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {
         "class-wise": frozenset({"retain", "fresh_model"}),
         "instance-wise": frozenset({"retain", "fresh_model"}),

@@ -43,6 +43,7 @@ class PeerMethod(Unlearner):
     """
 
     there: ClassVar[str]
+    peer: ClassVar[bool] = True
 
     batch_size: int = field(default=64, metadata=bounds(at_least=1))
 

@@ -17,7 +17,6 @@ from torch.utils.data import (
     Subset,
 )
 
-from benchmark_adapters.harnesses.peers import PeerMethod
 from suli_plugin.logits import logits_of
 from suli_plugin.plugins import registry
 from suli_plugin.runner import run
@@ -101,17 +100,13 @@ def harness_logits(output: Any) -> Tensor:
 def our_labels() -> list[str]:
     """Every label that a harness may use: all registered methods but the harnesses' own."""
     found = registry()
-    return [
-        label
-        for label in found.labels()
-        if not issubclass(found.unlearners[label.partition("@")[0]], PeerMethod)
-    ]
+    return [label for label in found.labels() if not found.unlearners[label.partition("@")[0]].peer]
 
 
 def our_classes() -> dict[str, type[Unlearner]]:
     """The same methods by the names of their classes."""
     classes = registry().unlearners.values()
-    return {cls.__name__: cls for cls in classes if not issubclass(cls, PeerMethod)}
+    return {cls.__name__: cls for cls in classes if not cls.peer}
 
 
 def unlearn_in_place(
