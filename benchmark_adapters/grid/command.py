@@ -98,6 +98,7 @@ def run_benchmark(
     suli bench run digits
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
+    suli bench run digits --methods all,suli@tuned --seeds 0
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
     """

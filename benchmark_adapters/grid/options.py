@@ -12,7 +12,10 @@ from typing import Any
 import click
 
 OPTIONS = (
-    click.option("--methods", metavar="LIST", help="Methods, METHOD or METHOD@PRESET; globs work."),
+    click.option(
+        "--methods", metavar="LIST",
+        help="Methods, METHOD or METHOD@PRESET; globs work, and `all` is each without presets.",
+    ),
     click.option(
         "--scenarios", metavar="LIST", help="Scenarios, class-3 or instance-64; globs work."
     ),

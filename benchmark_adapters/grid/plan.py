@@ -17,6 +17,8 @@ from suli_plugin.registry import Registry
 from suli_plugin.request import Scope
 from suli_plugin.unlearner import Unlearner
 
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -59,6 +61,8 @@ def plan(
     accelerator: Accelerator,
 ) -> list[Cell]:
     """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
+
+    The method `all` is every registered one but other harnesses' own, without presets.
 
     retrains: so many are trained for an audit of each case in which `retrain` runs, if they have
     the original's recipe, and what else an audit needs runs beside them; 0 for none.
@@ -123,6 +127,8 @@ def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -
     found: dict[str, None] = {}
     for pattern in patterns or benchmark.methods:
         matching = [label for label in known if fnmatchcase(label, pattern)]
+        if pattern == ALL:
+            matching = [name for name, cls in registry.unlearners.items() if not cls.peer]
         if not matching:
             # For its message, which names the known ones; presets may be more than are listed.
             registry.unlearner(pattern, "class-wise")

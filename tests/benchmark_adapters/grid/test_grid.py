@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from click.testing import CliRunner
 from ctrl_c import with_ctrl_c
 
+from benchmark_adapters.baselines.original import Original
 from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
@@ -57,6 +58,31 @@ def test_a_control_without_the_scope_is_left_out_unless_named_alone():
     assert "logit_mask" not in labels and "bn_drift" in labels
     with pytest.raises(ValueError, match="logit_mask does not support instance-wise"):
         planned(scenarios=["instance-64"], methods=["logit_mask"])
+
+
+def test_all_is_every_method_that_has_the_scope_without_presets_and_peers():
+    class Theirs(Original):
+        name: ClassVar[str] = "theirs"
+        peer: ClassVar[bool] = True
+
+    with_peer = replace(
+        REGISTRY,
+        unlearners={**REGISTRY.unlearners, "theirs": Theirs},
+        origins={**REGISTRY.origins, "theirs": Origin("theirs", "other", "1")},
+    )
+
+    def labels(scenario, *methods):
+        cells = plan(
+            Digits(), with_peer, scenarios=[scenario], methods=methods, seeds=[0],
+            accelerator=ACCELERATOR,
+        )  # fmt: skip
+        return [cell.label for cell in cells]
+
+    for scenario in ("class-3", "instance-64"):
+        named = [n for n, cls in REGISTRY.unlearners.items() if scope_of(scenario) in cls.needs]
+        assert labels(scenario, "all", "suli@tuned", "su") == [*named, "suli@tuned"]
+        assert "theirs" in labels(scenario, "all", "the*")
+    assert "logit_mask" not in labels("instance-64", "all")
 
 
 @pytest.mark.parametrize(
