@@ -72,14 +72,20 @@ class RandomLabel(ForgetOnly):
 
 
 def random_labels(
-    labels: Tensor, outputs: int, forbidden: Sequence[int], generator: torch.Generator
+    labels: Tensor,
+    outputs: int,
+    forbidden: Sequence[int],
+    generator: torch.Generator,
+    *,
+    own_too: bool = False,
 ) -> Tensor:
-    """One label a sample, int64 (N,), uniform over the classes that are neither its own nor
-    forbidden. Raises ValueError where no class is left.
+    """One label a sample, int64 (N,), uniform over the classes that are neither its own, unless
+    `own_too`, nor forbidden. Raises ValueError where no class is left.
     """
     weights = torch.ones(len(labels), outputs)
     weights[:, list(forbidden)] = 0
-    weights.scatter_(1, labels[:, None], 0)
+    if not own_too:
+        weights.scatter_(1, labels[:, None], 0)
     if bool((weights.sum(1) == 0).any()):
         raise ValueError(f"no class is left to draw: {outputs} outputs, forgotten {forbidden}")
     return torch.multinomial(weights, 1, generator=generator).squeeze(1)
