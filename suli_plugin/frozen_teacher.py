@@ -71,7 +71,7 @@ class FrozenTeacher:
     def count_epoch(self, images: ImageSet) -> None:
         """Count what an epoch over the set costs the teacher: a pass if it is augmented."""
         if images not in self._kept:
-            self._session.passes.forward[images.kind] += len(images)
+            self._session.passes.add(images.kinds(torch.arange(len(images))))
 
 
 def divergence(taught: Tensor, logits: Tensor, *, temperature: float = 1.0) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -56,6 +56,16 @@ class MixedImages(ImageSet):
             for kind, count in part.kinds(within).items():
                 counts[kind] = counts.get(kind, 0) + count
         return counts
+
+    def split(self, batch: Batch) -> Iterator[tuple[ImageSet, Tensor, Batch]]:
+        """Of each part with images in a batch of this set: the part, their rows, and its batch.
+
+        rows: int64, on the device.
+        """
+        rows = batch.positions if self._rows is None else self._rows[batch.positions]
+        for at, part, within in self._by_part(rows):
+            at = at.to(batch.images.device)
+            yield part, at, Batch(batch.images[at], batch.labels[at], within, part.kind)
 
     def _by_part(self, rows: Tensor) -> list[tuple[Tensor, ImageSet, Tensor]]:
         """Of each part that is asked for: where in `rows`, the part, and the positions in it."""

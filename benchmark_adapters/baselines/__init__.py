@@ -25,6 +25,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.adv_imp:AdvImp",
     "benchmark_adapters.baselines.neg_grad_plus:NegGradPlus",
     "benchmark_adapters.baselines.scrub:Scrub",
+    "benchmark_adapters.baselines.bad_teacher:BadTeacher",
     "benchmark_adapters.baselines.salun:SalUn",
     "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.bn_drift:BatchNormDrift",

@@ -76,6 +76,8 @@ class Digits(Benchmark):
         "su": {"epochs": 50},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
+        # The source's one epoch would be one update.
+        "bad_teacher": {"epochs": 60, "batch_size": 16},
         # The source's epoch is 18 updates on its 4,500 forget images; here it would be one.
         "salun": {"batch_size": 32},
     }

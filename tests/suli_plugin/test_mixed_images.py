@@ -75,3 +75,18 @@ def test_passes_are_counted_by_the_kind_of_each_sample():
         "forward": {"retain": 21, "synthetic": 15},
         "backward": {"retain": 14, "synthetic": 10},
     }
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 11), min_size=1, max_size=20))
+def test_a_batch_is_split_into_batches_of_the_sets(positions):
+    sets = parts()
+    mixed = MixedImages(sets)
+    batch = mixed.batch(torch.tensor(positions), CPU, torch.Generator())
+    found = []
+    for images, at, own in mixed.split(batch):
+        again = images.batch(own.positions, CPU, torch.Generator())
+        assert torch.equal(again.images, own.images) and torch.equal(again.labels, own.labels)
+        assert torch.equal(batch.images[at], own.images) and own.kind == images.kind
+        found += at.tolist()
+    assert sorted(found) == list(range(len(positions)))
