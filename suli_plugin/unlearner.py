@@ -17,6 +17,7 @@ from suli_plugin.hyperparameters import check_hyperparameters
 from suli_plugin.request import IMAGE_RESOURCES as IMAGE_RESOURCES
 from suli_plugin.request import RESOURCES as RESOURCES
 from suli_plugin.request import SCOPES as SCOPES
+from suli_plugin.request import TRAINING_RECORDS as TRAINING_RECORDS
 from suli_plugin.request import ForgetRequest as ForgetRequest
 from suli_plugin.request import Resource as Resource
 from suli_plugin.request import Scope as Scope

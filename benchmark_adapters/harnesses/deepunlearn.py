@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmark_adapters.harnesses.handed_over import harness_unlearner
 from benchmark_adapters.harnesses.neurips2023 import unlearning_with
 from benchmark_adapters.harnesses.translation import our_classes
-from suli_plugin.plugins import registry
 from suli_plugin.unlearner import Scope, class_numbers
 
 
@@ -62,7 +62,7 @@ def _class(name: str) -> type:
             self.settings = dict(settings or {})
             self.forget_classes, self.seed = class_numbers(forget_classes), seed
             scope: Scope = "class-wise" if self.forget_classes else "instance-wise"
-            registry().unlearner(self.label, scope, self.settings)
+            harness_unlearner(self.label, scope, self.settings)
 
         def unlearn(
             self, model: nn.Module, retain_loader: Any, forget_loader: Any, val_loader: Any

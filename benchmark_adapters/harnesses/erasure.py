@@ -23,15 +23,17 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.handed_over import (
+    harness_request,
+    harness_unlearner,
+    unlearn_in_place,
+)
 from benchmark_adapters.harnesses.installed import ERASURE, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    dataset_of,
     harness_logits,
     our_classes,
-    unlearn_in_place,
 )
-from suli_plugin.plugins import registry
 from suli_plugin.runner import check
 from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
@@ -60,7 +62,7 @@ def _class(name: str) -> type:
             """Check everything before the first model is unlearned; a later error is swallowed."""
             self.forget_classes = _forget_classes(self.params, self.dataset)
             check(
-                registry().unlearner(self._label(), self._scope(), self._settings()),
+                harness_unlearner(self._label(), self._scope(), self._settings()),
                 self.predictor.model,
                 self._request(),
                 accelerator=accelerator_on(self.device),
@@ -91,8 +93,7 @@ def _class(name: str) -> type:
 
         def _request(self) -> ForgetRequest:
             held_out = "reference" if "reference" in self.dataset.partitions else "test"
-
-            return ForgetRequest(
+            return harness_request(
                 forget=self._images("forget", "forget"),
                 retain=self._images("retain", "retain"),
                 reference=self._images("reference", held_out),
@@ -105,7 +106,7 @@ def _class(name: str) -> type:
             if partition not in self.dataset.partitions:
                 return None
             # Without drop_last=False a forget set below one batch would be empty.
-            return dataset_of(self.dataset.get_loader_for(partition, drop_last=False)[0])
+            return self.dataset.get_loader_for(partition, drop_last=False)[0]
 
     Method.__name__ = Method.__qualname__ = name
     Method.__module__ = __name__

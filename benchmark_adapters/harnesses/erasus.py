@@ -22,16 +22,18 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.handed_over import (
+    harness_request,
+    harness_unlearner,
+    unlearn_in_place,
+)
 from benchmark_adapters.harnesses.installed import ERASUS, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    dataset_of,
     names_in_harness,
     our_labels,
-    unlearn_in_place,
     untrained_copy,
 )
-from suli_plugin.plugins import registry
 from suli_plugin.unlearner import ForgetRequest, class_numbers
 
 OURS = ("forget_classes", "reference", "seed", "device")
@@ -71,7 +73,7 @@ def _strategy(label: str) -> type:
             self.forget_classes = class_numbers(given.get("forget_classes", ()))
             self.reference, self.seed = given.get("reference"), given.get("seed", 0)
             scope = ForgetRequest(forget_classes=self.forget_classes).scope
-            registry().unlearner(label, scope, self.settings)
+            harness_unlearner(label, scope, self.settings)
 
         def unlearn(
             self,
@@ -82,10 +84,10 @@ def _strategy(label: str) -> type:
             **_: Any,
         ) -> tuple[nn.Module, list[float], list[float]]:
             """Unlearn the model in place; its losses are the rounds' of the forget set."""
-            request = ForgetRequest(
-                forget=dataset_of(forget_loader),
-                retain=None if retain_loader is None else dataset_of(retain_loader),
-                reference=None if self.reference is None else dataset_of(self.reference),
+            request = harness_request(
+                forget=forget_loader,
+                retain=retain_loader,
+                reference=self.reference,
                 fresh_model=lambda: untrained_copy(model),
                 forget_classes=self.forget_classes,
             )

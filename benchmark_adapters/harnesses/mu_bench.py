@@ -31,11 +31,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.harnesses.handed_over import harness_request, unlearn_in_place
 from benchmark_adapters.harnesses.installed import MU_BENCH, clone_on_path, harness_module
 from benchmark_adapters.harnesses.translation import (
-    dataset_of,
     our_labels,
-    unlearn_in_place,
 )
 from suli_plugin.unlearner import ForgetRequest, class_numbers
 
@@ -91,10 +90,10 @@ def trainer_class(
 
         def _request(self) -> ForgetRequest:
             reference = "validation" if "validation" in self.raw_datasets else "test"
-            return ForgetRequest(
-                forget=dataset_of(self.raw_datasets["df"]),
-                retain=dataset_of(self.raw_datasets["dr"]),
-                reference=dataset_of(self.raw_datasets[reference]),
+            return harness_request(
+                forget=self.raw_datasets["df"],
+                retain=self.raw_datasets["dr"],
+                reference=self.raw_datasets[reference],
                 fresh_model=lambda: type(self.model)(copy.deepcopy(self.model.config)),
                 forget_classes=classes,
             )

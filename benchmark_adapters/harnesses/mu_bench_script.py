@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.harnesses.handed_over import harness_unlearner
 from benchmark_adapters.harnesses.installed import MU_BENCH, installed_version
 from benchmark_adapters.harnesses.mu_bench import labels, trainer_class
-from suli_plugin.plugins import registry
 
 
 def prepare(script: Path, configuration: Path) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def prepare(script: Path, configuration: Path) -> dict[str, Any]:
     ours = labels()
     label = ours.get(given.get("unlearn_method", ""))
     if label is not None:
-        registry().unlearner(label, "instance-wise", settings)
+        harness_unlearner(label, "instance-wise", settings)
     elif settings:
         raise ValueError(
             f"hyperparameters are given for {given.get('unlearn_method')!r}, which is not ours; "

@@ -16,13 +16,12 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.handed_over import harness_request, unlearn_in_place
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    dataset_of,
-    unlearn_in_place,
     untrained_copy,
 )
-from suli_plugin.unlearner import ForgetRequest, class_numbers
+from suli_plugin.unlearner import class_numbers
 
 Unlearning = Callable[[nn.Module, Any, Any, Any], nn.Module]
 
@@ -47,10 +46,10 @@ def unlearning_with(
     def unlearning(
         net: nn.Module, retain_loader: Any, forget_loader: Any, val_loader: Any
     ) -> nn.Module:
-        request = ForgetRequest(
-            forget=dataset_of(forget_loader),
-            retain=dataset_of(retain_loader),
-            reference=dataset_of(val_loader),
+        request = harness_request(
+            forget=forget_loader,
+            retain=retain_loader,
+            reference=val_loader,
             fresh_model=lambda: untrained_copy(net),
             forget_classes=classes,
         )

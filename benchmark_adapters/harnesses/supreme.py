@@ -21,15 +21,13 @@ from typing import Any
 
 from torch import nn
 
+from benchmark_adapters.harnesses.handed_over import harness_request, unlearn_in_place
 from benchmark_adapters.harnesses.installed import SUPREME, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    dataset_of,
     names_in_harness,
     our_labels,
-    unlearn_in_place,
 )
-from suli_plugin.unlearner import ForgetRequest
 
 PRECISIONS = {"32-true": "no", "bf16-mixed": "bf16", "16-mixed": "fp16"}
 SUPREME_METHODS = ("supreme.methods.unlearning_methods", "supreme.methods.baselines")
@@ -85,10 +83,10 @@ def unlearn(
     """
     class_wise = type_of_unlearning_strategy == "fullclass" and forget_label_id is not None
     raw: nn.Module = getattr(model, "module", model)
-    request = ForgetRequest(
-        forget=dataset_of(forget_train_dataloader),
-        retain=dataset_of(retain_train_dataloader),
-        reference=dataset_of(test_dataloader),
+    request = harness_request(
+        forget=forget_train_dataloader,
+        retain=retain_train_dataloader,
+        reference=test_dataloader,
         fresh_model=lambda: _fresh_model(model_name, num_labels),
         forget_classes=(int(forget_label_id or 0),) if class_wise else (),
     )

@@ -19,15 +19,17 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from benchmark_adapters.harnesses.handed_over import (
+    harness_request,
+    harness_unlearner,
+    unlearn_in_place,
+)
 from benchmark_adapters.harnesses.installed import TORCHUNLEARN, harness_module
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
-    dataset_of,
     our_classes,
-    unlearn_in_place,
     untrained_copy,
 )
-from suli_plugin.plugins import registry
 from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import ForgetRequest, Scope, class_numbers
 
@@ -59,7 +61,7 @@ def _class(name: str) -> type:
             self.forget_classes, self.seed = class_numbers(forget_classes), seed
             self.settings = settings
             scope: Scope = "class-wise" if self.forget_classes else "instance-wise"
-            registry().unlearner(self.label, scope, settings)
+            harness_unlearner(self.label, scope, settings)
 
         def setup(self, *_: Any, **__: Any) -> None:
             raise ValueError(
@@ -88,10 +90,10 @@ def _class(name: str) -> type:
                 parts = {"Forget": loaders}
             if "Forget" not in parts:
                 raise ValueError(f"expected a loader under 'Forget', got {sorted(parts)}")
-            return ForgetRequest(
-                forget=dataset_of(parts["Forget"]),
-                retain=dataset_of(parts["Retain"]) if "Retain" in parts else None,
-                reference=None if reference is None else dataset_of(reference),
+            return harness_request(
+                forget=parts["Forget"],
+                retain=parts.get("Retain"),
+                reference=reference,
                 fresh_model=lambda: untrained_copy(self.rmodel),
                 forget_classes=self.forget_classes,
             )

@@ -19,10 +19,8 @@ from torch.utils.data import (
 
 from suli_plugin.logits import logits_of
 from suli_plugin.plugins import registry
-from suli_plugin.runner import run
 from suli_plugin.twin import twin_of
-from suli_plugin.unlearned import Unlearned
-from suli_plugin.unlearner import ForgetRequest, Unlearner
+from suli_plugin.unlearner import Unlearner
 
 IMAGE_KEYS = ("pixel_values", "image", "img")
 LABEL_KEYS = ("labels", "label", "age_group")
@@ -107,37 +105,6 @@ def our_classes() -> dict[str, type[Unlearner]]:
     """The same methods by the names of their classes."""
     classes = registry().unlearners.values()
     return {cls.__name__: cls for cls in classes if not cls.peer}
-
-
-def unlearn_in_place(
-    label: str,
-    model: nn.Module,
-    request: ForgetRequest,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    accelerator: Accelerator,
-    seed: int,
-) -> Unlearned:
-    """Run the method of that label by our own runner, and load the result into `model`.
-
-    The harness's model object stays, and with it whatever refers to it: its optimiser, wrapper
-    and hooks. settings: hyper-parameters over the label's. Raises ValueError or TypeError for an
-    unknown label or hyper-parameter, or a request that the method can't serve.
-    """
-    unlearner = registry().unlearner(label, request.scope, settings)
-    unlearned = run(
-        unlearner,
-        model,
-        request,
-        accelerator=accelerator,
-        seed=seed,
-        logits_of=harness_logits,
-    )
-    try:
-        model.load_state_dict(unlearned.model.state_dict())
-    except RuntimeError as error:
-        raise ValueError(f"{label} returned a model of another architecture") from error
-    return unlearned
 
 
 def untrained_copy(model: nn.Module) -> nn.Module:

@@ -18,6 +18,12 @@ LABELS = {
     "neg_grad_plugin": "neg_grad",
 }
 
+# The methods that SUPREME 0.1.5 has itself; `test_supreme.py` asks SUPREME.
+SUPREMES_OWN = {
+    "assd", "bad_teacher", "finetune", "jit", "lfssd", "lfssd_det", "neg_grad", "original",
+    "random_labeling", "retrain", "scrub", "ssd", "ssd_det", "unsir",
+}  # fmt: skip
+
 
 def class_three():
     """The digits' class 3 to forget, as every walk here does."""

@@ -162,6 +162,7 @@ def test_class_5_on_the_first_requests_images_of_class_3_is_refused(supreme, wal
 
 def test_our_names_are_not_supremes_and_a_failure_is_no_success(supreme, tmp_path):
     code = """
+import importlib
 import importlib.metadata
 from benchmark_adapters.harnesses import supreme as ours
 fixed = {e.name for e in importlib.metadata.entry_points(group="supreme.unlearning_methods")}
@@ -170,6 +171,11 @@ names = ours.names()
 assert fixed <= set(names), fixed - set(names)
 assert not set(names) & set(theirs.all_methods)
 assert {"suli", "suli_official", "su_official", "neg_grad_plugin"} <= set(names)
+import pkgutil
+from harness_cases import SUPREMES_OWN
+folders = [importlib.import_module(folder) for folder in ours.SUPREME_METHODS]
+found = {each.name for folder in folders for each in pkgutil.iter_modules(folder.__path__)}
+assert found == SUPREMES_OWN, found ^ SUPREMES_OWN
 # SUPREME swallows AttributeError and ModuleNotFoundError, and saves the original as unlearned.
 try:
     ours.suli(fabric=None, model=None, model_name="", num_labels=1,
@@ -178,7 +184,7 @@ try:
 except RuntimeError as error:
     print("RAISED", error)
 """
-    done = run_in(supreme, ["-c", code], tmp_path)
+    done = run_in(supreme, ["-c", code], tmp_path, path=[SUPPORT])
     assert done.returncode == 0, done.stdout
     assert "RAISED suli failed: AttributeError" in done.stdout
 

@@ -13,6 +13,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from benchmark_adapters.harnesses.handed_over import unlearn_in_place
 from benchmark_adapters.harnesses.installed import clone_on_path
 from benchmark_adapters.harnesses.translation import (
     accelerator_on,
@@ -21,7 +22,6 @@ from benchmark_adapters.harnesses.translation import (
     image_and_label,
     names_in_harness,
     our_labels,
-    unlearn_in_place,
     untrained_copy,
 )
 from suli_plugin import SU
