@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
@@ -34,6 +35,20 @@ def parameters_of(modules: Iterable[nn.Module]) -> Iterator[nn.Parameter]:
     """The parameters of these modules themselves, not of those inside them."""
     for module in modules:
         yield from module.parameters(recurse=False)
+
+
+@contextmanager
+def trained_alone(parameters: Iterable[nn.Parameter], model: nn.Module) -> Iterator[None]:
+    """Within the block no other parameter of the model has a gradient."""
+    own = {id(parameter) for parameter in parameters}
+    frozen = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
 
 
 def _own_state(module: nn.Module) -> bool:

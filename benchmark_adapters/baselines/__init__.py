@@ -16,6 +16,8 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.retrain:Retrain",
     "benchmark_adapters.baselines.retrain_held_out:RetrainHeldOut",
     "benchmark_adapters.baselines.finetune:FineTune",
+    "benchmark_adapters.baselines.cf_k:CFk",
+    "benchmark_adapters.baselines.eu_k:EUk",
     "benchmark_adapters.baselines.neg_grad:NegGrad",
     "benchmark_adapters.baselines.random_label:RandomLabel",
     "benchmark_adapters.baselines.initial_label:InitialLabel",

@@ -7,8 +7,6 @@ stay the original's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -22,6 +20,7 @@ from suli_plugin.features import NoFeatures
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
+from suli_plugin.last_layers import trained_alone
 from suli_plugin.logits import logits_of
 from suli_plugin.request import Resource
 from suli_plugin.session import Session
@@ -75,7 +74,7 @@ class HeadDistill(ForgetOnly):
         layer = last_layer(model, session)
         constant = self.batch_norm == "frozen" and session.forget.augment is None
         if not (constant and _trained_on_features(su, layer, model, session)):
-            with _trained_alone(layer, model):
+            with trained_alone(layer.parameters(), model):
                 su.unlearn(model, session)
         return model
 
@@ -127,17 +126,3 @@ def _makes_the_logits(logits: Tensor, layer: Layer, session: Session) -> bool:
     # Averaged before or after a convolution, numbers of bf16 differ by up to 1/128 of them.
     near = 0.01 * float(expected.abs().max())
     return made.shape == expected.shape and torch.allclose(made, expected, rtol=0, atol=near)
-
-
-@contextmanager
-def _trained_alone(layer: nn.Module, model: nn.Module) -> Iterator[None]:
-    """Within the block no parameter outside the layer has a gradient."""
-    own = {id(parameter) for parameter in layer.parameters()}
-    frozen = [p for p in model.parameters() if p.requires_grad and id(p) not in own]
-    for parameter in frozen:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(True)

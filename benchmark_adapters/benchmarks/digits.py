@@ -78,6 +78,9 @@ class Digits(Benchmark):
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.
         "bad_teacher": {"epochs": 60, "batch_size": 16},
+        # The source's ten layers would be all four.
+        "cf_k": {"layers": 2},
+        "eu_k": {"layers": 2},
         # The source's epoch is 18 updates on its 4,500 forget images; here it would be one.
         "salun": {"batch_size": 32},
         # As the source on CIFAR-10: noise is two fifths of what impairs one class, in about as
