@@ -39,6 +39,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.noise_mask:NoiseMask",
     "benchmark_adapters.baselines.head_projection:HeadProjection",
     "benchmark_adapters.baselines.head_distill:HeadDistill",
+    "benchmark_adapters.baselines.trew:Trew",
 )
 
 

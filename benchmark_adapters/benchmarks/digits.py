@@ -74,6 +74,7 @@ class Digits(Benchmark):
         "neg_grad": {"epochs": 50},
         "random_label": {"epochs": 50},
         "su": {"epochs": 50},
+        "trew": {"epochs": 50},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.
