@@ -78,6 +78,10 @@ class Unlearner(ABC):
         """The resources read in this scope; override where hyper-parameters change the need."""
         return self.needs[scope]
 
+    def known_failures(self) -> Mapping[str, str]:
+        """`expected_failures`; override where hyper-parameters change which there are."""
+        return self.expected_failures
+
     def hyperparameters(self) -> dict[str, Any]:
         """The fields and their values, JSON-able."""
         return dataclasses.asdict(self)

@@ -14,6 +14,7 @@ from torch.optim.optimizer import Optimizer
 from typing_extensions import Self
 
 from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
+from benchmark_adapters.baselines.last_layer import resize
 from suli_plugin.batch_norm import BATCH_NORM
 from suli_plugin.forget_only import ForgetOnly
 from suli_plugin.hyperparameters import bounds
@@ -92,13 +93,13 @@ def one_output_more(
     afterwards they are dropped and the layer is as wide as it was.
     """
     layer = output_layer(model, outputs)
-    _resize(layer, torch.cat([layer.weight.detach(), _new_row(layer.weight, generator)]))
+    _widened(layer, torch.cat([layer.weight.detach(), _new_row(layer.weight, generator)]))
     hook = layer.register_forward_hook(_without_extra_in_evaluation)
     try:
         yield model
     finally:
         hook.remove()
-        _resize(layer, layer.weight.detach()[:outputs].clone())
+        _widened(layer, layer.weight.detach()[:outputs].clone())
 
 
 def output_layer(model: nn.Module, outputs: int) -> nn.Linear | nn.Conv2d:
@@ -123,18 +124,14 @@ def _new_row(weight: Tensor, generator: torch.Generator) -> Tensor:
     return row.to(weight)
 
 
-def _resize(layer: nn.Linear | nn.Conv2d, weight: Tensor) -> None:
+def _widened(layer: nn.Linear | nn.Conv2d, weight: Tensor) -> None:
     """Give the layer this weight and as many outputs; a bias is cut or filled up with 0."""
-    layer.weight = nn.Parameter(weight, requires_grad=layer.weight.requires_grad)
+    bias = None
     if layer.bias is not None:
         bias = layer.bias.detach().new_zeros(len(weight))
         kept = min(len(bias), len(layer.bias))
         bias[:kept] = layer.bias.detach()[:kept]
-        layer.bias = nn.Parameter(bias, requires_grad=layer.bias.requires_grad)
-    if isinstance(layer, nn.Linear):
-        layer.out_features = len(weight)
-    else:
-        layer.out_channels = len(weight)
+    resize(layer, weight, bias)
 
 
 def _without_extra_in_evaluation(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Any:

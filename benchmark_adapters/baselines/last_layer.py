@@ -43,3 +43,14 @@ def forgotten_rows(model: nn.Module, session: Session) -> list[int]:
             f"forgotten class {max(classes)} is out of range: the model has {outputs} outputs"
         )
     return classes
+
+
+def resize(layer: nn.Linear | nn.Conv2d, weight: Tensor, bias: Tensor | None) -> None:
+    """Give the layer these rows, (K, ...) and (K,), and as many outputs; gradient flags stay."""
+    layer.weight = nn.Parameter(weight, requires_grad=layer.weight.requires_grad)
+    if layer.bias is not None and bias is not None:
+        layer.bias = nn.Parameter(bias, requires_grad=layer.bias.requires_grad)
+    if isinstance(layer, nn.Linear):
+        layer.out_features = len(weight)
+    else:
+        layer.out_channels = len(weight)
