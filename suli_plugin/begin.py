@@ -8,10 +8,17 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
+from suli_plugin.failure import DoesNotApply
 from suli_plugin.fit import check_fit, check_twin
 from suli_plugin.images import ImageSet, as_image_set
 from suli_plugin.logits import LogitsOf
-from suli_plugin.request import IMAGE_RESOURCES, RESOURCES, ForgetRequest, Resource
+from suli_plugin.request import (
+    IMAGE_RESOURCES,
+    RESOURCES,
+    TRAINING_RECORDS,
+    ForgetRequest,
+    Resource,
+)
 from suli_plugin.session import Session
 from suli_plugin.twin import twin_of
 from suli_plugin.unlearner import Unlearner
@@ -25,12 +32,13 @@ def session_for(
     logits_of: LogitsOf,
     channels_last: bool | None,
 ) -> Session:
-    """The session of a request, before anything is granted.
+    """The session of a request, before anything but records of the training is granted.
 
-    Raises ValueError for a scope, a precision or a missing resource that the method can't take.
+    Raises ValueError for a scope, a precision or a missing resource that the method can't take,
+    DoesNotApply where the original's training is missing.
     """
     _refuse_half_precision_on_cpu(accelerator)
-    _declared(unlearner, request)
+    declared = _declared(unlearner, request)
     return Session(
         accelerator=accelerator,
         seed=seed,
@@ -41,6 +49,7 @@ def session_for(
         forget_classes=request.forget_classes,
         forgotten_before=request.forgotten_before,
         construct=request.fresh_model,
+        granted=_records(unlearner, request, declared),
     )
 
 
@@ -54,7 +63,7 @@ def begun(
     """A twin of the model, once everything that can be refused beforehand was looked at."""
     twin, copied = twin_of(model, request.fresh_model)
     twin = session.on_device(twin)
-    session.granted = _granted(request, _declared(unlearner, request), session, memory_limit)
+    session.granted |= _granted(request, _declared(unlearner, request), session, memory_limit)
     check_fit(twin, session)
     if not copied:
         check_twin(twin, model, session)
@@ -79,11 +88,28 @@ def _declared(unlearner: Unlearner, request: ForgetRequest) -> frozenset[Resourc
     needs = unlearner.resources(request.scope)
     for name in RESOURCES:
         if name in needs and request.resource(name) is None:
-            raise ValueError(
-                f"{unlearner.name} needs {name!r} for {request.scope} unlearning; "
+            what, error = "", ValueError
+            if name in TRAINING_RECORDS:
+                what, error = "the original's training, ", DoesNotApply
+            raise error(
+                f"{unlearner.name} needs {what}{name!r} for {request.scope} unlearning; "
                 f"pass ForgetRequest({name}=...)"
             )
     return needs
+
+
+def _records(
+    unlearner: Unlearner, request: ForgetRequest, resources: frozenset[Resource]
+) -> dict[Resource, Any]:
+    """What the original's training left of what the method declares."""
+    made: dict[Resource, Any] = {}
+    for name in TRAINING_RECORDS:
+        if name in resources:
+            try:
+                made[name] = unlearner.record(name, request.resource(name))
+            except DoesNotApply as error:
+                raise DoesNotApply(f"{unlearner.name} needs {error}") from error
+    return made
 
 
 def _granted(
@@ -94,7 +120,7 @@ def _granted(
 ) -> dict[Resource, Any]:
     """What the method may touch; whatever it did not declare is not even looked at."""
     granted: dict[Resource, Any] = {}
-    for name in resources:
+    for name in resources - set(TRAINING_RECORDS):
         granted[name] = request.resource(name)
         if name == "fresh_model":
             granted[name] = _fresh_models(granted[name], session)

@@ -12,6 +12,7 @@ from torch import nn
 from suli_plugin.hyperparameters import check_hyperparameters
 from suli_plugin.images import ImageSet
 from suli_plugin.request import ForgetRequest, Scope
+from suli_plugin.training_records import TrainingRecords
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Case:
     data, and labelled data never trained on. test: images never trained on, for scores only.
     fresh_model: makes an untrained twin. forget_classes: empty for instance-wise.
     retain_sample: the part of `retain` that is scored, None for all of it. original_source: where
-    the original comes from, JSON-able: its `kind` is `trained` or `published`.
+    the original comes from, JSON-able: its `kind` is `trained` or `published`. records: what its
+    training left.
     """
 
     original: nn.Module
@@ -34,6 +36,7 @@ class Case:
     forget_classes: tuple[int, ...] = ()
     retain_sample: ImageSet | None = None
     original_source: Mapping[str, Any] = field(default_factory=dict)
+    records: TrainingRecords | None = None
 
     @property
     def scored_retain(self) -> ImageSet:
@@ -43,12 +46,16 @@ class Case:
     @property
     def request(self) -> ForgetRequest:
         """What a method is asked, with everything there is to do it with."""
+        records = self.records
         return ForgetRequest(
             forget=self.forget,
             retain=self.retain,
             reference=self.reference,
             fresh_model=self.fresh_model,
             image_shape=self.forget.image_shape,
+            training_log=records.training_log if records else None,
+            last_epochs=records.last_epochs if records else None,
+            shards=records.shards if records else None,
             forget_classes=self.forget_classes,
         )
 

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
+from suli_plugin.training_records import LastEpochs, Shards, TrainingLog
+
 Scope = Literal["class-wise", "instance-wise"]
-Resource = Literal["forget", "retain", "reference", "fresh_model", "image_shape", "training_log"]
+Resource = Literal[
+    "forget",
+    "retain",
+    "reference",
+    "fresh_model",
+    "image_shape",
+    "training_log",
+    "last_epochs",
+    "shards",
+]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 TRAINING_RECORDS: tuple[Resource, ...] = ("training_log",)
 """What only the original's training can leave behind."""
 IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
-
-
-class TrainingLog(Protocol):
-    """What the original's training left behind, for methods that undo updates (Graves et al.)."""
-
-    def updates(self) -> Iterable[tuple[tuple[int, ...], Mapping[str, Tensor]]]:
-        """Yield, step by step, the positions trained on and the change of every state entry."""
+TRAINING_RECORDS: tuple[Resource, ...] = ("training_log", "last_epochs", "shards")
+"""What only the original's training can leave; a request brings functions that make it."""
 
 
 def class_numbers(given: Iterable[int], name: str = "forget_classes") -> tuple[int, ...]:
@@ -58,7 +64,8 @@ class ForgetRequest:
         never trained on; it decides when to stop.
     fresh_model: makes an untrained twin of the original, initialised from the global seed.
     image_shape: (C, H, W) of what the model takes, for methods that make images and read none.
-    training_log: the log of the original's training.
+    training_log, last_epochs, shards: make or read what the original's training left, see
+        `TrainingRecords`; `run` calls those that the method declares, before its clock starts.
     forget_classes: the forgotten classes; empty means instance-wise. They are the classes of the
         forget set's images, no more and no fewer, which `run` compares.
     forgotten_before: classes that the model was made to forget earlier. No target teaches them
@@ -72,7 +79,9 @@ class ForgetRequest:
     reference: Dataset[Any] | None = None
     fresh_model: Callable[[], nn.Module] | None = None
     image_shape: tuple[int, int, int] | None = None
-    training_log: TrainingLog | None = None
+    training_log: Callable[[], TrainingLog] | None = None
+    last_epochs: Callable[[], LastEpochs] | None = None
+    shards: Callable[[int, int], Shards] | None = None
     forget_classes: tuple[int, ...] = ()
     forgotten_before: tuple[int, ...] = ()
 

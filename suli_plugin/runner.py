@@ -111,7 +111,8 @@ def _as_it_came(unlearned: nn.Module, original: nn.Module) -> nn.Module:
     unlearned = unlearned.to(memory_format=torch.contiguous_format).train()
     modes = {name: module.training for name, module in original.named_modules()}
     for name, module in unlearned.named_modules():
-        module.training = modes.get(name, module.training)
+        # What the original has not is as the original is as a whole.
+        module.training = modes.get(name, original.training)
     for parameter in unlearned.parameters():
         parameter.grad = None
     return unlearned

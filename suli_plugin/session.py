@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
-from suli_plugin.request import Resource, Scope, TrainingLog
+from suli_plugin.request import Resource, Scope
 from suli_plugin.stopping import Stop, StopRule
 from suli_plugin.training import Trainer
+from suli_plugin.training_records import LastEpochs, Shards, TrainingLog
 from suli_plugin.twin import Construct, twin_of
 
 
@@ -68,8 +69,18 @@ class Session(Trainer):
 
     @property
     def training_log(self) -> TrainingLog:
-        """The log of the original's training."""
+        """What the updates changed that saw a forgotten sample."""
         return self._resource("training_log")
+
+    @property
+    def last_epochs(self) -> LastEpochs:
+        """How the last two epochs of the original's training ended."""
+        return self._resource("last_epochs")
+
+    @property
+    def shards(self) -> Shards:
+        """The original's training in shards and slices."""
+        return self._resource("shards")
 
     def twin(self, model: nn.Module) -> nn.Module:
         """A copy of the model as it is now, on the device, for a method that needs both."""

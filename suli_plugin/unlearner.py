@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +21,6 @@ from suli_plugin.request import TRAINING_RECORDS as TRAINING_RECORDS
 from suli_plugin.request import ForgetRequest as ForgetRequest
 from suli_plugin.request import Resource as Resource
 from suli_plugin.request import Scope as Scope
-from suli_plugin.request import TrainingLog as TrainingLog
 from suli_plugin.request import class_numbers as class_numbers
 from suli_plugin.session import Session
 
@@ -73,6 +72,17 @@ class Unlearner(ABC):
 
     def check(self, session: Session) -> None:  # noqa: B027  # most methods take whatever fits
         """Raise ValueError for what this method can't be given, before anything is done."""
+
+    def record(self, name: Resource, make: Callable[..., Any]) -> Any:
+        """What the original's training left; override where fields say of what form it is."""
+        return make()
+
+    def skeleton(self, fresh_model: Callable[[], nn.Module]) -> nn.Module:
+        """A model that weights of this method's result can be loaded into.
+
+        fresh_model: makes an untrained twin of the original, which fits unless this is overridden.
+        """
+        return fresh_model()
 
     def resources(self, scope: Scope) -> frozenset[Resource]:
         """The resources read in this scope; override where hyper-parameters change the need."""

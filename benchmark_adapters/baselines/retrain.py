@@ -12,9 +12,11 @@ from typing_extensions import Self
 
 from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.hyperparameters import added_later, bounds
+from suli_plugin.images import ImageSet
 from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
+from suli_plugin.training import Trainer
 from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 FIRST = 1
@@ -70,17 +72,19 @@ class Retrain(Unlearner):
         if self.repeat != FIRST:
             session.reseed(REPEAT_SEED + self.repeat)
         fresh = session.fresh_model()
-        steps = self.epochs * -(-len(session.retain) // self.batch_size)
-        session.train(
-            fresh,
-            session.epochs(
-                session.retain, cross_entropy, epochs=self.epochs, batch_size=self.batch_size
-            ),
+        self.fit(fresh, session.retain, session, epochs=self.epochs)
+        return fresh
+
+    def fit(self, model: nn.Module, images: ImageSet, trainer: Trainer, *, epochs: int) -> None:
+        """See `Recipe.fit`: one cycle of the learning rate over so many epochs."""
+        steps = epochs * -(-len(images) // self.batch_size)
+        trainer.train(
+            model,
+            trainer.epochs(images, cross_entropy, epochs=epochs, batch_size=self.batch_size),
             self._optimizer,
             batch_norm=self.batch_norm,
             schedule=lambda optimizer: self._one_cycle(optimizer, steps),
         )
-        return fresh
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(

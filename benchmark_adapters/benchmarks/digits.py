@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.original_training import OriginalTraining
 from benchmark_adapters.benchmarks.parts import Parts
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask
 from suli_plugin.benchmark import Benchmark, Case
@@ -114,8 +115,9 @@ class Digits(Benchmark):
         """See `Benchmark.case`."""
         parts = digits_parts()
         mask = forget_mask(parts.train.labels, scenario, seed)
+        original = digits_original(seed)
         return Case(
-            original=digits_original(seed),
+            original=original,
             forget=parts.train.subset(torch.where(mask)[0]).of_kind("forget"),
             retain=parts.train.subset(torch.where(~mask)[0]).of_kind("retain"),
             reference=parts.reference,
@@ -127,6 +129,9 @@ class Digits(Benchmark):
                 "recipe": RECIPE.recipe(),
                 "seed": ORIGINAL_SEED + seed,
             },
+            records=OriginalTraining(
+                RECIPE, parts.train, digits_convnet, original, ORIGINAL_SEED + seed, Accelerator()
+            ).records(mask),
         )
 
 

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.original_training import OriginalTraining, no_training
 from benchmark_adapters.benchmarks.parts import Images, class_lines, held_out
-from benchmark_adapters.benchmarks.trained_originals import trained_original
+from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED, trained_original
 from benchmark_adapters.originals.load import LoadedOriginal, load_original
 from benchmark_adapters.originals.weight_files import first_few
 from benchmark_adapters.records.provenance import state_hash
@@ -24,6 +25,7 @@ from benchmark_adapters.splits.recipes import forget_classes, forget_mask, strat
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
+from suli_plugin.training_records import TrainingRecords
 
 METHODS = (
     "original",
@@ -127,6 +129,7 @@ class RealImages(Benchmark):
             forget_classes=forget_classes(scenario),
             retain_sample=self._sample(retain, seed),
             original_source=loaded.source,
+            records=loaded.records(mask),
         )
 
     def _sample(self, retain: ImageSet, seed: int) -> ImageSet | None:
@@ -190,6 +193,19 @@ class _Loaded:
         if self.published is not None:
             return self.published.fresh_model()
         return self._fresh()
+
+    def records(self, forgotten: Tensor) -> TrainingRecords:
+        """What the original's training left. forgotten: bool (N,), of the training images."""
+        if self.published is not None:
+            return no_training()
+        return OriginalTraining(
+            self.benchmark.recipe,
+            self.parts.train,
+            self._fresh,
+            self.original,
+            ORIGINAL_SEED,
+            Accelerator(),
+        ).records(forgotten)
 
     def _fresh(self) -> nn.Module:
         return self.benchmark.fresh_model(len(self.class_names))

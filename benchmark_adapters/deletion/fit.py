@@ -10,8 +10,9 @@ from benchmark_adapters.deletion.class_order import outputs_by_name
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.originals.load import LoadedOriginal
 from suli_plugin.failure import Failure
-from suli_plugin.unlearner import RESOURCES, Resource, Scope, Unlearner
+from suli_plugin.unlearner import RESOURCES, TRAINING_RECORDS, Resource, Scope, Unlearner
 
+_NO_TRAINING = "the original's training, which a published original does not bring"
 _REMEDIES: Mapping[Resource, str] = {
     "retain": "pass --retain SPLIT",
     "reference": "pass --reference SPLIT, labelled data that was never trained on",
@@ -47,6 +48,8 @@ def _check_resources(unlearner: Unlearner, scope: Scope, data: DeletionData) -> 
     for name in RESOURCES:
         there = name == "fresh_model" or name in data.images
         if name in unlearner.resources(scope) and not there:
+            if name in TRAINING_RECORDS:
+                raise ValueError(f"{unlearner.name} needs {_NO_TRAINING}; choose another method")
             remedy = _REMEDIES.get(name, "which this command can't give; choose another method")
             raise ValueError(f"{unlearner.name} needs {name!r} for {scope} unlearning: {remedy}")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from suli_plugin.request import ForgetRequest, Resource, Scope
+from suli_plugin.images import ImageSet
+from suli_plugin.request import TRAINING_RECORDS, ForgetRequest, Resource, Scope
 from suli_plugin.runner import run
+from suli_plugin.testing.recorded import small_training
 from suli_plugin.testing.rule import ConformanceError
 from suli_plugin.unlearned import Unlearned
 from suli_plugin.unlearner import Unlearner
@@ -37,9 +39,13 @@ class Spy(Dataset[tuple[Tensor, int]]):
 
 
 class Problem:
-    """Four classes of 8x8 images, a network with BatchNorm of both kinds and dropout, spies."""
+    """Four classes of 8x8 images, a network with BatchNorm of both kinds and dropout, spies.
 
-    def __init__(self, unlearner: Unlearner, scope: Scope) -> None:
+    retained: so many images in the retain set, None for all. The original is a network of random
+    weights; a method that needs the original's training gets one that was trained, and its records.
+    """
+
+    def __init__(self, unlearner: Unlearner, scope: Scope, retained: int | None = None) -> None:
         draw = torch.Generator().manual_seed(0)
         allowed = unlearner.resources(scope)
         self.fresh_models = 0
@@ -48,7 +54,7 @@ class Problem:
         labels = torch.full((33,), 1) if classes else torch.arange(33) % 4
         self.forget = self._spy(labels, "forget", allowed, draw)
         others = torch.tensor([0, 2, 3]) if classes else torch.arange(4)
-        self.retain = self._spy(others.repeat(16), "retain", allowed, draw)
+        self.retain = self._spy(others.repeat(16)[:retained], "retain", allowed, draw)
         self.reference = self._spy(torch.arange(24) % 4, "reference", allowed, draw)
         self.request = ForgetRequest(
             forget=self.forget,
@@ -56,16 +62,29 @@ class Problem:
             reference=self.reference,
             fresh_model=self._fresh,
             image_shape=(3, 8, 8),
-            training_log=_NoLog() if "training_log" in allowed else None,
             forget_classes=classes,
         )
+        if allowed & set(TRAINING_RECORDS):
+            self._train()
 
     def run(self, unlearner: Unlearner, accelerator: Accelerator | None = None) -> Unlearned:
         """Unlearn with the fixed seed."""
         return run(unlearner, self.original, self.request, accelerator=accelerator, seed=SEED)
 
+    def _train(self) -> None:
+        """Train the original on forget and retain set, and offer what that left."""
+        parts = (self.forget, self.retain)
+        images = torch.cat([part.images for part in parts])
+        train = ImageSet.of_tensors(images, torch.cat([part.labels for part in parts]))
+        forgotten = torch.arange(len(images)) < len(self.forget)
+        self.original, records = small_training(train, self._untrained, forgotten, SEED)
+        self.request = dataclasses.replace(self.request, **vars(records))
+
     def _fresh(self) -> nn.Module:
         self.fresh_models += 1
+        return self._untrained()
+
+    def _untrained(self) -> nn.Module:
         return self._network(torch.Generator().manual_seed(int(torch.randint(2**31, ()))))
 
     @staticmethod
@@ -91,8 +110,3 @@ class Problem:
             for parameter in network.parameters():
                 parameter.copy_(torch.rand(parameter.shape, generator=draw) - 0.3)
         return network.eval()
-
-
-class _NoLog:
-    def updates(self) -> Iterator[tuple[tuple[int, ...], dict[str, Tensor]]]:
-        return iter(())
