@@ -25,8 +25,6 @@ Resource = Literal[
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
-TRAINING_RECORDS: tuple[Resource, ...] = ("training_log",)
-"""What only the original's training can leave behind."""
 IMAGE_RESOURCES: tuple[Resource, ...] = ("forget", "retain", "reference")
 TRAINING_RECORDS: tuple[Resource, ...] = ("training_log", "last_epochs", "shards")
 """What only the original's training can leave; a request brings functions that make it."""
