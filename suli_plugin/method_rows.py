@@ -20,7 +20,7 @@ NO_DATA, YARDSTICK, CONTROL, PEER = "needs no data", "yardstick", "control", "of
 GROUPS = {
     FORGET_ONLY: "the forget set is all that they train on",
     RETAINED: "they read the retained images, too",
-    TRAINING: "they read what only the original's training can leave behind",
+    TRAINING: "what only the original's training can leave",
     NO_DATA: "they read no image",
     YARDSTICK: "what unlearning is compared with",
     CONTROL: "they forget nothing and show what a number is worth",
