@@ -84,7 +84,7 @@ def write_tensors(
         handle, written = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
         os.close(handle)
         whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        save_file(whole, written, metadata={**(told or {}), "sha256": _sha256(whole)})
+        save_file(whole, written, metadata={**(told or {}), "sha256": tensors_hash(whole)})
         with open(written, "rb") as file:
             os.fsync(file.fileno())
         os.replace(written, path)
@@ -111,17 +111,17 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]] | None:
     except (SafetensorError, OSError) as error:
         logger.warning("%s is damaged and is made anew: %s", path, error)
         return None
-    if _sha256(tensors) != told.get("sha256"):
+    if tensors_hash(tensors) != told.get("sha256"):
         logger.warning("%s is damaged and is made anew: its bytes have changed", path)
         return None
     return tensors, told
 
 
-def _sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Over names, types, shapes and bytes."""
+def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of tensors, wherever they are."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name]
+        tensor = tensors[name].detach().cpu()
         digest.update(f"\0{name}\0{tensor.dtype}{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -29,6 +29,8 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.scrub:Scrub",
     "benchmark_adapters.baselines.bad_teacher:BadTeacher",
     "benchmark_adapters.baselines.salun:SalUn",
+    "benchmark_adapters.baselines.ssd:SSD",
+    "benchmark_adapters.baselines.lfssd:LFSSD",
     "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.unsir:Unsir",
     "benchmark_adapters.baselines.jit:JiT",
