@@ -11,15 +11,17 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader
+from typing_extensions import Self
 
 from benchmark_adapters.harnesses.counted_passes import with_kinds
 from benchmark_adapters.harnesses.installed import clone_on_path
@@ -33,7 +35,9 @@ WHOLE_BATCHES = ("AdvancedNegGrad", "UNSIR")
 
 @dataclass(frozen=True, kw_only=True)
 class ErasureMethod(PeerMethod):
-    """A class of `erasure.unlearners`; `lr` is its Adam's learning rate."""
+    """A class of `erasure.unlearners`. optimizer: of `torch.optim`, with learning rate `lr`."""
+
+    optimizer: Literal["Adam", "SGD"] = "Adam"
 
     def _theirs(self, model: nn.Module, session: Session, outputs: int) -> nn.Module:
         module, _, name = self.there.partition(".")
@@ -61,9 +65,10 @@ class ErasureMethod(PeerMethod):
 
     def _parameters(self) -> dict[str, Any]:
         given = {key: value for key, value in self.hyperparameters().items() if key != "batch_size"}
+        optimizer = given.pop("optimizer")
         if "lr" in given:
-            adam = {"class": "torch.optim.Adam", "parameters": {"lr": given.pop("lr")}}
-            given["optimizer"] = adam
+            parameters = {"lr": given.pop("lr")}
+            given["optimizer"] = {"class": f"torch.optim.{optimizer}", "parameters": parameters}
         return {**given, "ref_data_train": "train", "ref_data_forget": "forget"}
 
 
@@ -79,6 +84,16 @@ class WithFeatures(nn.Module):
         """See `nn.Module.forward`."""
         logits = self.logits_of(self.inner(images))
         return logits, logits
+
+    def children(self) -> Iterator[nn.Module]:
+        """The layers of the model itself, the last of which `eu_k` resets."""
+        return self.inner.children()
+
+    def train(self, mode: bool = True) -> Self:
+        """See `nn.Module.train`, which would leave the model itself out."""
+        self.training = mode
+        self.inner.train(mode)
+        return self
 
 
 class _Partitions:
@@ -192,6 +207,14 @@ METHODS = (
         "retain",
         dampening_constant=0.1,
         selection_weighting=10.0,
+    ),
+    _method(
+        "eu_k.eu_k",
+        "Goel et al., Towards Adversarial Evaluations for Inexact Machine Unlearning, 2022",
+        "retain",
+        epochs=5,
+        lr=1e-3,
+        last_trainable_layers=1,
     ),
     _method(
         "FisherForgetting.FisherForgetting",

@@ -2,12 +2,14 @@
 
 import copy
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import ClassVar
 
 import torch
 from small_problem import request, trained_convnet
 from torch import nn
 
+from benchmark_adapters.harnesses.erasure_methods import WithFeatures
 from benchmark_adapters.harnesses.peers import PeerMethod
 from suli_plugin import run
 
@@ -54,3 +56,12 @@ def test_nothing_counts_on_once_the_loop_is_over():
     original = trained_convnet()
     model = run(OwnLoop(), original, request("class-wise")).model
     assert not model._forward_hooks and not original._forward_hooks
+
+
+def test_erasures_form_of_a_model_shows_its_layers_and_its_mode():
+    model = trained_convnet()
+    form = WithFeatures(model, SimpleNamespace(logits_of=lambda output: output, device="cpu"))
+    assert list(form.children()) == list(model.children())
+    assert form.train() is form and model.training and model[1].training
+    form.eval()
+    assert not model.training and not model[1].training

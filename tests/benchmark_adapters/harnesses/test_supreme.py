@@ -179,7 +179,7 @@ assert found == SUPREMES_OWN, found ^ SUPREMES_OWN
 # SUPREME swallows AttributeError and ModuleNotFoundError, and saves the original as unlearned.
 try:
     ours.suli(fabric=None, model=None, model_name="", num_labels=1,
-              type_of_unlearning_strategy="random_", forget_train_dataloader=[1],
+              type_of_unlearning_strategy="random_", forget_train_dataloader=[],
               retain_train_dataloader=[1], test_dataloader=[1])
 except RuntimeError as error:
     print("RAISED", error)
