@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -65,9 +66,9 @@ class Computation:
             features=features,
         )
 
-    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Logits (B, K) float32 of a batch, in the run's precision."""
-        with self.accelerator.autocast():
+    def forward(self, model: nn.Module, batch: Batch, *, full_precision: bool = False) -> Tensor:
+        """Logits (B, K) float32 of a batch, in the run's precision or in float32."""
+        with nullcontext() if full_precision else self.accelerator.autocast():
             output = model(in_layout(batch.images, self.channels_last))
         return self.logits_of(output).float()
 

@@ -25,6 +25,7 @@ class Term:
 
     positions: int64 (B,), of the whole batch; each process computes its share.
     around: entered just before the forward pass and left just after it.
+    full_precision: forward in float32 whatever the run's precision, for losses made of gradients.
     """
 
     images: ImageSet
@@ -32,6 +33,7 @@ class Term:
     loss: Loss
     weight: float = 1.0
     around: Callable[[Batch], AbstractContextManager[None]] = lambda batch: nullcontext()
+    full_precision: bool = False
 
 
 @dataclass(frozen=True)

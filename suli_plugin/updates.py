@@ -111,7 +111,7 @@ class Updates:
             return torch.zeros(())
         batch = term.images.batch(share, computation.device, computation.augmentation)
         with term.around(batch):
-            logits = computation.forward(self.model, batch)
+            logits = computation.forward(self.model, batch, full_precision=term.full_precision)
         check_labels(term.images, batch.labels, logits.shape[1])
         loss = term.loss(logits, batch).sum() * (term.weight / count)
         computation.accelerator.backward(loss)
