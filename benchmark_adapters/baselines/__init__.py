@@ -26,6 +26,8 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.adv:Adv",
     "benchmark_adapters.baselines.adv_imp:AdvImp",
     "benchmark_adapters.baselines.neg_grad_plus:NegGradPlus",
+    "benchmark_adapters.baselines.ugradsl:UGradSL",
+    "benchmark_adapters.baselines.ugradsl_plus:UGradSLPlus",
     "benchmark_adapters.baselines.scrub:Scrub",
     "benchmark_adapters.baselines.bad_teacher:BadTeacher",
     "benchmark_adapters.baselines.salun:SalUn",

@@ -83,6 +83,10 @@ class Digits(Benchmark):
         # The source's ten layers would be all four.
         "cf_k": {"layers": 2},
         "eu_k": {"layers": 2},
+        # Batches of 128 would hold all forget images at once: an epoch would be one update, and
+        # three along the retain set.
+        "ugradsl": {"epochs": 60, "batch_size": 16},
+        "ugradsl_plus": {"epochs": 10, "batch_size": 16},
         # The source's epoch is 18 updates on its 4,500 forget images; here it would be one.
         "salun": {"batch_size": 32},
         # As the source on CIFAR-10: noise is two fifths of what impairs one class, in about as
