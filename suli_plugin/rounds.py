@@ -26,6 +26,7 @@ class Term:
     positions: int64 (B,), of the whole batch; each process computes its share.
     around: entered just before the forward pass and left just after it.
     full_precision: forward in float32 whatever the run's precision, for losses made of gradients.
+    whole: the loss compares the batch's samples with each other, so each process computes all.
     """
 
     images: ImageSet
@@ -34,6 +35,7 @@ class Term:
     weight: float = 1.0
     around: Callable[[Batch], AbstractContextManager[None]] = lambda batch: nullcontext()
     full_precision: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from suli_plugin.history import HistoryEntry, Progress
 from suli_plugin.images import ImageSet
 from suli_plugin.rounds import Loss, Round, Term
 from suli_plugin.stopping import Keeper, StopRule
-from suli_plugin.updates import Updates, trainable
+from suli_plugin.updates import Projection, Updates, trainable
 
 Watch = Callable[[Sequence[Term]], AbstractContextManager[None]]
 
@@ -55,6 +55,7 @@ class Trainer(Computation):
         penalty: Callable[[], Tensor] | None = None,
         schedule: Callable[[Optimizer], LRScheduler] | None = None,
         movable: Sequence[Tensor] | None = None,
+        projections: Sequence[Projection] | None = None,
     ) -> None:
         """Train `model` in place until the rounds end or the stop rule is met.
 
@@ -63,13 +64,20 @@ class Trainer(Computation):
         than after the last accepted one; the first is always accepted. penalty: a scalar added to
         every step's loss. schedule: stepped once an update. movable: a mask for each trainable
         parameter, in the model's order; a weight where it is False stays bitwise as it is, also
-        under momentum and weight decay. Raises Diverged for a non-finite loss.
+        under momentum and weight decay. projections: for each trainable parameter, in that order,
+        what makes of a step's gradient (of all processes, before it is clipped) the one that the
+        optimiser gets. Raises Diverged for a non-finite loss.
         """
         if stop is not None and stop.met_at_start():
             self.stop_reason = "target met before the first step"
             return
         updates = Updates(
-            self, model, max_grad_norm=max_grad_norm, penalty=penalty, movable=movable
+            self,
+            model,
+            max_grad_norm=max_grad_norm,
+            penalty=penalty,
+            movable=movable,
+            projections=projections,
         )
         keeper = Keeper(model, stop, roll_back)
         self.stop_reason = "all rounds done"

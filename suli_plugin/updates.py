@@ -17,12 +17,14 @@ from suli_plugin.evaluation import check_labels
 from suli_plugin.rounds import Term
 
 Scalar = Callable[[], Tensor]
+Projection = Callable[[Tensor], Tensor]
+"""What of a parameter's gradient may move it, of the same shape."""
 
 
 class Updates:
     """Updates of one model's trainable parameters; holds what does not change from step to step.
 
-    penalty: a scalar added to every step's loss. movable: see `Trainer.train`.
+    penalty: a scalar added to every step's loss. movable, projections: see `Trainer.train`.
     """
 
     def __init__(
@@ -33,10 +35,14 @@ class Updates:
         max_grad_norm: float | None = None,
         penalty: Scalar | None = None,
         movable: Sequence[Tensor] | None = None,
+        projections: Sequence[Projection] | None = None,
     ) -> None:
         self.computation, self.model = computation, model
         self.max_grad_norm, self.penalty = max_grad_norm, penalty
         self.movable = _checked(movable, model)
+        self.projections = projections
+        if projections is not None and len(projections) != len(trainable(model)):
+            raise ValueError("`projections` needs one projection for each trainable parameter")
         self.processes = computation.accelerator.num_processes
 
     def of_terms(
@@ -75,7 +81,8 @@ class Updates:
         return float(loss)
 
     def _step(self, optimizer: Optimizer) -> None:
-        """Clip and step; what must not move is put back, whatever the optimiser did with it."""
+        """Project, clip and step; what must not move is put back, whatever the optimiser did."""
+        self._project()
         held = [] if self.movable is None else self._held(self.movable)
         if self.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(trainable(self.model), self.max_grad_norm)
@@ -87,6 +94,13 @@ class Updates:
             scaler.update()
         for parameter, mask, before in held:
             parameter.data = torch.where(mask, parameter.data, before)
+
+    def _project(self) -> None:
+        if self.projections is None:
+            return
+        for parameter, project in zip(trainable(self.model), self.projections, strict=True):
+            if parameter.grad is not None:
+                parameter.grad = project(parameter.grad)
 
     def _held(self, movable: Sequence[Tensor]) -> list[tuple[nn.Parameter, Tensor, Tensor]]:
         held = []
@@ -106,16 +120,23 @@ class Updates:
         """Backward through this process's share of the term; its part of the mean loss."""
         computation, count = self.computation, len(term.positions)
         computation.passes.add(term.images.kinds(term.positions), backward=True)
-        share = term.positions.tensor_split(self.processes)[computation.accelerator.process_index]
+        share, weight = self._share(term)
         if len(share) == 0:
             return torch.zeros(())
         batch = term.images.batch(share, computation.device, computation.augmentation)
         with term.around(batch):
             logits = computation.forward(self.model, batch, full_precision=term.full_precision)
         check_labels(term.images, batch.labels, logits.shape[1])
-        loss = term.loss(logits, batch).sum() * (term.weight / count)
+        loss = term.loss(logits, batch).sum() * (weight / count)
         computation.accelerator.backward(loss)
         return loss.detach().cpu()
+
+    def _share(self, term: Term) -> tuple[Tensor, float]:
+        """The positions that this process computes, and the term's weight on them."""
+        if term.whole:
+            return term.positions, term.weight / self.processes
+        rank = self.computation.accelerator.process_index
+        return term.positions.tensor_split(self.processes)[rank], term.weight
 
     def _shared_with_all(self, loss: Tensor) -> Tensor:
         """Sum gradients and losses, and average moved buffers, over the processes."""

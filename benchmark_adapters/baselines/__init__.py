@@ -47,6 +47,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.head_projection:HeadProjection",
     "benchmark_adapters.baselines.head_distill:HeadDistill",
     "benchmark_adapters.baselines.trew:Trew",
+    "benchmark_adapters.baselines.pour:Pour",
 )
 
 

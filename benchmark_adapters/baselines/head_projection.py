@@ -49,11 +49,19 @@ class HeadProjection(Unlearner):
         return model
 
 
-def _projected(weight: Tensor, rows: list[int]) -> Tensor:
-    """W P, float64 (K, D), with P = I - Q Q' and Q an orthonormal basis of the rows' span."""
+def forgotten_directions(weight: Tensor, rows: list[int]) -> Tensor:
+    """An orthonormal basis Q, float64 (R, D), of the span of these rows of the head.
+
+    weight: float64 (K, D). P = I - Q' Q projects that span out.
+    """
     # Rows that depend on each other span less: what rounding leaves of a direction is none.
     _, sizes, directions = torch.linalg.svd(weight[rows], full_matrices=False)
-    basis = directions[sizes > sizes[0] * 1e-6]
+    return directions[sizes > sizes[0] * 1e-6]
+
+
+def _projected(weight: Tensor, rows: list[int]) -> Tensor:
+    """W P, float64 (K, D)."""
+    basis = forgotten_directions(weight, rows)
     projected = weight - weight @ basis.T @ basis
     # Zero, but for rounding, which would still tell images apart.
     projected[rows] = 0

@@ -76,6 +76,7 @@ class Digits(Benchmark):
         "random_label": {"epochs": 50},
         "su": {"epochs": 50},
         "trew": {"epochs": 50},
+        "pour": {"epochs": 50},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.
