@@ -48,6 +48,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.head_distill:HeadDistill",
     "benchmark_adapters.baselines.trew:Trew",
     "benchmark_adapters.baselines.pour:Pour",
+    "benchmark_adapters.baselines.spotter:Spotter",
 )
 
 

@@ -1,4 +1,4 @@
-"""Adversarial images: FGSM and targeted L2-PGD on pixels in [0, 1], normalised inside."""
+"""Adversarial images: FGSM, targeted L2-PGD, neighbours; on pixels in [0, 1], normalised inside."""
 
 from __future__ import annotations
 
@@ -86,6 +86,38 @@ def targeted_l2_pgd(
     made = _attacked(images, targets, perturb, session, model)
     after = session.predict(model, made)
     return AdversarialImages(made, after.logits.argmax(1), after.accuracy())
+
+
+def linf_neighbours(
+    session: Session,
+    model: nn.Module,
+    images: ImageSet,
+    targets: Tensor,
+    *,
+    radius: float,
+    step: float,
+    iterations: int,
+    away: bool = False,
+) -> ImageSet:
+    """One image near each: PGD towards `targets` (int64 (N,)), or away, in an L-infinity ball.
+
+    radius, step: in pixel units. It starts at random in the ball; random numbers come from
+    `session.generator`. Of kind `synthetic`, under the targets. Madry et al., Towards Deep
+    Learning Models Resistant to Adversarial Attacks, ICLR 2018, section 2.1.
+    Raises ValueError for pixels outside [0, 1].
+    """
+    signed = step if away else -step
+
+    def perturb(natural: Tensor, positions: Tensor) -> Tensor:
+        start = torch.rand(natural.shape, generator=session.generator).to(natural.device)
+        near = (natural + radius * (2 * start - 1)).clamp(0, 1)
+        for _ in range(iterations):
+            gradient = _gradient(session, model, images, targets, positions, near)
+            moved = near + signed * gradient.sign()
+            near = moved.clamp(natural - radius, natural + radius).clamp(0, 1)
+        return near
+
+    return _attacked(images, targets, perturb, session, model)
 
 
 def check_pixels(session: Session) -> None:

@@ -77,6 +77,7 @@ class Digits(Benchmark):
         "su": {"epochs": 50},
         "trew": {"epochs": 50},
         "pour": {"epochs": 50},
+        "spotter": {"epochs": 50},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_problem import request, trained_convnet
 from torch import nn
 
-from benchmark_adapters.baselines.adversarial_images import fgsm, targeted_l2_pgd
+from benchmark_adapters.baselines.adversarial_images import fgsm, linf_neighbours, targeted_l2_pgd
 from benchmark_adapters.baselines.random_label import random_labels
 from suli_plugin import ImageSet
 from suli_plugin.session import Session
@@ -141,3 +141,30 @@ def test_normalised_images_are_refused():
     normalised = ImageSet.of_tensors(unit(FORGET) * 4 - 2, FORGET.labels)
     with pytest.raises(ValueError, match=r"a_method attacks .* in \[0, 1\].*mean= and std="):
         fgsm(session(), trained_convnet(), normalised, epsilon=0.1)
+
+
+def neighbours(images, *, radius=0.1, step=0.04, iterations=3, away=False):
+    options = {"radius": radius, "step": step, "iterations": iterations, "away": away}
+    return linf_neighbours(session(), trained_convnet(), images, other_labels(images), **options)
+
+
+@hypothesis_settings(max_examples=8)
+@given(radius=st.floats(0, 0.5), floats=st.booleans(), away=st.booleans())
+def test_neighbours_stay_in_the_ball_and_the_box(radius, floats, away):
+    images = as_floats(FORGET) if floats else FORGET
+    made = unit(neighbours(images, radius=radius, step=radius / 2, away=away))
+    assert made.min() >= 0 and made.max() <= 1
+    assert (made - unit(FORGET)).abs().max() <= radius + 1e-6
+
+
+def test_neighbours_towards_a_class_are_nearer_to_it_than_a_random_start_and_than_those_away():
+    targets = other_labels(FORGET)
+
+    def loss(made):
+        return session().predict(trained_convnet(), made.relabelled(targets)).losses().mean()
+
+    images = as_floats(FORGET)
+    towards, start, away = (
+        loss(neighbours(images, **options)) for options in ({}, {"iterations": 0}, {"away": True})
+    )
+    assert towards < start - 0.5 and start < away - 0.5

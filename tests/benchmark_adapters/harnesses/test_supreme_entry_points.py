@@ -18,6 +18,7 @@ MISSING = {
     "boundary_shrink": ATTACK,
     "adv": ATTACK,
     "adv_imp": ATTACK,
+    "spotter": ATTACK,
 }
 
 
