@@ -16,6 +16,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.retrain:Retrain",
     "benchmark_adapters.baselines.retrain_held_out:RetrainHeldOut",
     "benchmark_adapters.baselines.finetune:FineTune",
+    "benchmark_adapters.baselines.l1_sparse:L1Sparse",
     "benchmark_adapters.baselines.cf_k:CFk",
     "benchmark_adapters.baselines.eu_k:EUk",
     "benchmark_adapters.baselines.neg_grad:NegGrad",
