@@ -31,6 +31,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.ugradsl_plus:UGradSLPlus",
     "benchmark_adapters.baselines.scrub:Scrub",
     "benchmark_adapters.baselines.bad_teacher:BadTeacher",
+    "benchmark_adapters.baselines.contrastive_label:ContrastiveLabel",
     "benchmark_adapters.baselines.salun:SalUn",
     "benchmark_adapters.baselines.ssd:SSD",
     "benchmark_adapters.baselines.lfssd:LFSSD",

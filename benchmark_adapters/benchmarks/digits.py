@@ -82,6 +82,8 @@ class Digits(Benchmark):
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.
         "bad_teacher": {"epochs": 60, "batch_size": 16},
+        # Five epochs over so few images in batches of 128 are five and fifteen updates.
+        "contrastive_label": {"epochs": 10, "forget_epochs": 10, "batch_size": 16},
         # The source's ten layers would be all four.
         "cf_k": {"layers": 2},
         "eu_k": {"layers": 2},
