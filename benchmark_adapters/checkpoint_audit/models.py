@@ -124,7 +124,10 @@ class Models:
             **self._machine,
         }
         return self.kept.model(
-            label, made_of, subject.original.fresh_model, lambda: self._run(unlearner)
+            label,
+            made_of,
+            lambda: unlearner.skeleton(subject.original.fresh_model),
+            lambda: self._run(unlearner),
         )
 
     def _run(self, unlearner: Unlearner) -> nn.Module:

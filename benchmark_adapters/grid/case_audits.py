@@ -27,6 +27,7 @@ from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.metrics.panel import observe
 from benchmark_adapters.records.evidence import evidence_path, load_unlearned, read_logits
 from benchmark_adapters.records.record import canonical, write_atomically
+from benchmark_adapters.records.skeletons import skeleton_of
 
 AUDIT = "audit.json"
 _ASKED = [test.name for test in TESTS]
@@ -139,7 +140,7 @@ def with_curves(path: Path, record: Mapping[str, Any], scored: ScoredCase) -> di
     if rates_in(read_traits(features.read_bytes(), str(features))) is not None:
         return dict(record)
     sha256 = record["evidence"]["model"]["sha256"]
-    model = load_unlearned(weights, sha256, scored.case.fresh_model())
+    model = load_unlearned(weights, sha256, skeleton_of(record, scored.case.fresh_model))
     model = model.to(scored.accelerator.device).to(memory_format=torch.channels_last)
     seen = vars(observe(model, scored.case, scored.accelerator))
     data = packed_observation(scored.observed(model, seen))

@@ -205,9 +205,8 @@ def _trained_for_another_seed(
     evidence: bool,
 ) -> dict[str, Any]:
     """The record of a training that another case of the run folder has made already."""
-    model = load_unlearned(
-        weights, record["evidence"]["model"]["sha256"], scored.case.fresh_model()
-    )
+    skeleton = cell.unlearner.skeleton(scored.case.fresh_model)
+    model = load_unlearned(weights, record["evidence"]["model"]["sha256"], skeleton)
     measured = _measured(cell, scored, model.to(scored.accelerator.device), folder, evidence)
     return {
         **record,

@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmark_adapters.grid.benchmark_options import made_benchmark
 from benchmark_adapters.records.evidence import evidence_path, load_unlearned
+from benchmark_adapters.records.skeletons import skeleton_of
 from benchmark_adapters.report.picture import CannotBeDrawn
 from benchmark_adapters.report.run_folder import Record, Scenario, Stored
 from benchmark_adapters.splits.recipes import stratified_draw
@@ -70,7 +71,10 @@ def shown_models(
             f"`suli bench run` keeps them with --evidence"
         )
     case = _case(ran[next(iter(kept))].record, folders)
-    models = {label: _model(path, sha256, case) for label, (path, sha256) in kept.items()}
+    models = {
+        label: _model(path, sha256, ran[label].record, case)
+        for label, (path, sha256) in kept.items()
+    }
     return ShownModels(scenario, seed, case, models, [label for label in ran if label not in kept])
 
 
@@ -100,9 +104,9 @@ def _case(record: Record, folders: Folders) -> Case:
     return case
 
 
-def _model(path: Path, sha256: str, case: Case) -> nn.Module:
+def _model(path: Path, sha256: str, record: Record, case: Case) -> nn.Module:
     try:
-        return load_unlearned(path, sha256, case.fresh_model())
+        return load_unlearned(path, sha256, skeleton_of(record, case.fresh_model))
     except ValueError as error:
         raise CannotBeDrawn(str(error)) from error
 

@@ -12,6 +12,7 @@ from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.originals.weight_files import load_weights
 from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.records.skeletons import skeleton_of
 from leaderboards.board.metrics import LOGITS
 from leaderboards.claims.submission import Submission, record_name
 from leaderboards.store.evidence import Record, StoreEvidence
@@ -62,7 +63,7 @@ def reload(
 def _loaded(
     submission: Submission, record: Record, store: StoreEvidence, scored: ScoredCase
 ) -> nn.Module:
-    model = copy.deepcopy(scored.case.original)
+    model = skeleton_of(record, lambda: copy.deepcopy(scored.case.original))
     load_weights(model, store.weights(submission, record), "the original's architecture")
     found = state_hash(model)
     if found != record["unlearned_hash"]:

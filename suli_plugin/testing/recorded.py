@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from suli_plugin.images import ImageSet
 from suli_plugin.optimizers import SGD
-from suli_plugin.recording import ShardedTraining, Training, last_epochs_of, log_of
+from suli_plugin.recording import Keep, ShardedTraining, Training, last_epochs_of, log_of
 from suli_plugin.request import ForgetRequest, Resource, Scope
 from suli_plugin.rounds import cross_entropy
 from suli_plugin.runner import run
 from suli_plugin.session import Session
 from suli_plugin.training import Trainer
-from suli_plugin.training_records import TrainingRecords
+from suli_plugin.training_records import State, TrainingRecords
 from suli_plugin.unlearner import Unlearner
 
 
@@ -63,7 +63,7 @@ def small_training(
     original = run(recipe, some, request, accelerator=accelerator, seed=seed).model
     # The caller may freeze its own.
     training = Training(recipe, train, fresh_model, copy.deepcopy(original), seed, accelerator)
-    sharded = ShardedTraining(recipe, train, fresh_model, seed, accelerator, _kept_in_memory())
+    sharded = ShardedTraining(recipe, train, fresh_model, seed, accelerator, kept_in_memory())
     records = TrainingRecords(
         training_log=lambda: log_of(training, forgotten),
         last_epochs=lambda: last_epochs_of(training),
@@ -72,10 +72,11 @@ def small_training(
     return original, records
 
 
-def _kept_in_memory() -> Callable[..., dict[str, Tensor]]:
-    kept: dict[str, dict[str, Tensor]] = {}
+def kept_in_memory() -> Keep:
+    """Keeps what is made, until it is forgotten itself."""
+    kept: dict[str, State] = {}
 
-    def keep(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    def keep(name: str, make: Callable[[], State]) -> State:
         if name not in kept:
             kept[name] = make()
         return kept[name]
