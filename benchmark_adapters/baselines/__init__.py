@@ -53,6 +53,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.trew:Trew",
     "benchmark_adapters.baselines.pour:Pour",
     "benchmark_adapters.baselines.spotter:Spotter",
+    "benchmark_adapters.baselines.semu:Semu",
 )
 
 

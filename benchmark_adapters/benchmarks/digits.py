@@ -78,6 +78,7 @@ class Digits(Benchmark):
         "trew": {"epochs": 50},
         "pour": {"epochs": 50},
         "spotter": {"epochs": 50},
+        "semu": {"epochs": 50},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.
