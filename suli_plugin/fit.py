@@ -19,6 +19,8 @@ SHOWN_CLASSES = 5
 def check_fit(model: nn.Module, session: Session) -> None:
     """Try one image of each granted set, and compare the classes that were named with its own.
 
+    Where a method makes images of a shape, and reads none, one blank image is tried.
+
     The labels of a set that is streamed are read for the forget set alone: retained data may be
     large, and reading it is as long as a round of training.
     Raises ValueError.
@@ -34,6 +36,8 @@ def check_fit(model: nn.Module, session: Session) -> None:
             check_labels(images, labels, outputs)
             _check_classes(session.forget_classes, images, labels)
             _check_forgotten_before(images, session)
+    if "image_shape" in session.granted:
+        _check_shape(model, session)
 
 
 def check_twin(twin: nn.Module, model: nn.Module, session: Session) -> None:
@@ -68,6 +72,16 @@ def _logits_of_first(model: nn.Module, images: ImageSet, session: Session) -> Te
     if not bool(logits.isfinite().all()):
         raise ValueError(f"the original model gives non-finite logits on the {images.kind} set")
     return logits
+
+
+def _check_shape(model: nn.Module, session: Session) -> None:
+    """Try one blank image where the method is to make images and reads none."""
+    blank = ImageSet.of_tensors(torch.zeros((1, *session.image_shape)), torch.zeros(1))
+    try:
+        outputs = _logits_of_first(model, blank, session).shape[1]
+    except ValueError as error:
+        raise ValueError(f"image_shape does not fit: {error}") from error
+    _check_range(session.forbidden_classes, outputs)
 
 
 def _check_range(forgotten: tuple[int, ...], outputs: int) -> None:

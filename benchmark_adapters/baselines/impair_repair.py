@@ -48,6 +48,8 @@ class ImpairRepair(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
+        if not self.impair_epochs and not self.repair_epochs:
+            return model
         kept = self._kept(model, session)
         if self.impair_epochs:
             damage = MixedImages([*self._copied_noise(model, session), kept])
