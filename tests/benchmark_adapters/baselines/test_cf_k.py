@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from characteristic import characteristic
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_problem import request, tensors, trained_convnet
 from torch import nn
@@ -54,7 +54,7 @@ def all_learn(patch):
 
 
 @characteristic(all_learn)
-@settings(deadline=None, max_examples=6, phases=(Phase.generate,))
+@settings(deadline=None, max_examples=6)
 @given(st.integers(1, 3), st.sampled_from(["update", "keep", "frozen"]))
 def test_all_before_the_last_layers_stays_bitwise(layers, batch_norm):
     before = trained_convnet().state_dict()

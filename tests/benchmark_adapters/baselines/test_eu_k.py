@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from characteristic import characteristic
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_problem import convnet, request, tensors, trained_convnet
 from torch import nn
@@ -50,7 +50,7 @@ def nothing_anew(patch):
 
 
 @characteristic(nothing_anew)
-@settings(deadline=None, max_examples=5, phases=(Phase.generate,))
+@settings(deadline=None, max_examples=5)
 @given(st.integers(1, 3), st.floats(-2, 2))
 def test_nothing_of_the_originals_last_layers_is_left(layers, shift):
     method = EUk(layers=layers, epochs=1)
