@@ -27,9 +27,10 @@ class BadTeacher(Unlearner):
     """Minimise KL(teacher || model); the teacher of a forget image is an untrained twin of the
     original (the incompetent one), that of a retain image the original (the competent one).
 
-    retain_share: of the retain set, drawn once; the rest is not read. Forget and retain images
-    are mixed and shuffled, so that a batch has both in one forward pass. temperature: divides
-    all logits, without a factor T^2, as in the source. Both teachers are in evaluation mode.
+    retain_share: of the retain set, drawn once; the rest is not read. How many images these are is
+    in the notes. Forget and retain images are mixed and shuffled, so that a batch has both in one
+    forward pass. temperature: divides all logits, without a factor T^2, as in the source. Both
+    teachers are in evaluation mode.
 
     As in the paper the forgotten class keeps the untrained network's share of its images, about
     1/K: no label is left out but those forgotten earlier. The public code averages the
@@ -85,6 +86,7 @@ class BadTeacher(Unlearner):
 
     def _share(self, session: Session) -> ImageSet:
         count = max(1, int(self.retain_share * len(session.retain)))
+        session.notes["retain_images"] = count
         drawn = torch.randperm(len(session.retain), generator=session.generator)[:count]
         return session.retain.subset(drawn)
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.optimizer import Optimizer
 from typing_extensions import Self
 
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
+from benchmark_adapters.baselines.rewinding import Checkpoints, reference_alike
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.frozen_teacher import FrozenTeacher, divergence
 from suli_plugin.hyperparameters import bounds
-from suli_plugin.images import Batch, ImageSet
+from suli_plugin.images import Batch
 from suli_plugin.optimizers import SGD, Adam
 from suli_plugin.rounds import Round, cross_entropy
 from suli_plugin.session import Session
@@ -30,9 +30,9 @@ class Scrub(Unlearner):
 
     Each of the first `max_epochs` epochs is a max-epoch and then a min-epoch, the others are
     min-epochs alone; one optimiser goes through all of them. The original is the teacher, in
-    evaluation mode. Where BatchNorm is frozen, the first max-step has gradient 0: the divergence
-    is smallest at the start. What moves the model away at first is the min-epoch before it,
-    weight decay, or batch statistics (the source's policy, hence the default). Max-steps have no
+    evaluation mode. Where BatchNorm is frozen, the first max-step has gradient 0, since the
+    divergence is smallest at the start: weight decay or the min-epoch that follows moves the model
+    first. Otherwise batch statistics do (the source's policy, hence the default). Max-steps have no
     target to be kept from a class: they push towards all others, those forgotten earlier among
     them, which the min-epochs then push back.
 
@@ -41,7 +41,8 @@ class Scrub(Unlearner):
     CPU; at the end the state is taken whose forget accuracy is closest to the final model's on
     reference images of the forget set's classes (the earliest of equals). States of equal
     accuracy are kept once: at most `epochs` copies of the model. All is in the notes. In the
-    source the original is a candidate, too, but its file is never written.
+    source the original is a candidate, too, but its file is never written; and its validation set
+    is cut down to those classes in place.
 
     The defaults are those of the class-wise CIFAR-10 notebook, whose three epochs its decay does
     not reach; see `official` for samples. Unlike RUM's port, which counts epochs from 0, this
@@ -90,7 +91,7 @@ class Scrub(Unlearner):
     def check(self, session: Session) -> None:
         """See `Unlearner.check`."""
         if self.rewind:
-            _reference(session)
+            reference_alike(session)
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
@@ -106,7 +107,7 @@ class Scrub(Unlearner):
             schedule=lambda optimizer: self._schedule(optimizer, session),
         )
         if self.rewind:
-            aim = session.predict(model, _reference(session)).accuracy()
+            aim = session.predict(model, reference_alike(session)).accuracy()
             chosen = checkpoints.closest(aim)
             model.load_state_dict(checkpoints.states[chosen])
             session.notes.update(
@@ -174,8 +175,8 @@ class Scrub(Unlearner):
         """The settings for small CIFAR-5 (meghdadk/SCRUB at 98ffb11, small_scale_unlearning).
 
         Adam 5e-4, weight decay 0.1, alpha 0.5, gamma 1, T 2, ten epochs of which three are
-        max-epochs, the rate divided by 10 after epochs 5, 8 and 9, batches of 32
-        retained and 64 forgotten images.
+        max-epochs, the rate divided by 10 after epochs 5, 8 and 9, batches of 32 retained and
+        64 forgotten images.
         """
         return cls(
             optimizer="adam", weight_decay=0.1, alpha=0.5, gamma=1.0, temperature=2.0, epochs=10,
@@ -193,38 +194,3 @@ class Scrub(Unlearner):
         return cls(
             lr=5e-3, epochs=5, max_epochs=5, batch_size=256, forget_batch_size=256, decay_epochs=()
         )
-
-
-class Checkpoints:
-    """The states after each epoch, numbered from 1, of which one is taken in the end."""
-
-    def __init__(self) -> None:
-        self.accuracies: list[float] = []
-        self.states: dict[int, dict[str, Tensor]] = {}
-
-    def add(self, model: nn.Module, accuracy: float) -> None:
-        """Keep the state on the CPU, unless one with this forget accuracy is there already."""
-        if accuracy not in self.accuracies:
-            self.states[len(self.accuracies) + 1] = {
-                name: value.detach().to("cpu", copy=True)
-                for name, value in model.state_dict().items()
-            }
-        self.accuracies.append(accuracy)
-
-    def closest(self, aim: float) -> int:
-        """The earliest epoch whose forget accuracy is closest to this one."""
-        distances = [abs(accuracy - aim) for accuracy in self.accuracies]
-        return distances.index(min(distances)) + 1
-
-
-def _reference(session: Session) -> ImageSet:
-    """The reference images of the forget set's classes. Raises ValueError if there is none."""
-    classes = session.forget.labels.unique()
-    wanted = torch.isin(session.reference.labels, classes)
-    if not bool(wanted.any()):
-        raise ValueError(
-            f"{session.method} with rewind measures what to rewind to on reference images of the "
-            f"forget set's classes ({', '.join(map(str, classes.tolist()))}), and the reference "
-            f"set holds none; add such images, or set rewind=False"
-        )
-    return session.reference.subset(torch.where(wanted)[0])

@@ -53,6 +53,7 @@ def test_an_epoch_is_that_of_a_plain_loop(batch_norm):
     # A pass of each teacher, and the step's.
     assert result.passes["forward"] == {"forget": 2 * len(forget), "retain": 2 * len(retain)}
     assert result.passes["backward"] == {"forget": len(forget), "retain": len(retain)}
+    assert result.notes == {"retain_images": len(retain)}
 
 
 def no_incompetence(patch):

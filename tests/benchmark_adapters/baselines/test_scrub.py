@@ -12,7 +12,8 @@ from small_problem import request, tensors, trained_convnet
 from torch import nn
 
 from benchmark_adapters.baselines.finetune import FineTune
-from benchmark_adapters.baselines.scrub import Checkpoints, Scrub
+from benchmark_adapters.baselines.rewinding import Checkpoints
+from benchmark_adapters.baselines.scrub import Scrub
 from suli_plugin import ForgetRequest, evaluate, run
 
 WHOLE = {"batch_size": 1000, "forget_batch_size": 1000}
