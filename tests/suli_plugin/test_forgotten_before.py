@@ -7,7 +7,9 @@ import torch
 from small_problem import request, tensors, trained_convnet
 
 from benchmark_adapters.baselines.adv import Adv
+from benchmark_adapters.baselines.bad_teacher import BadTeacher
 from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
+from benchmark_adapters.baselines.contrastive_label import ContrastiveLabel
 from benchmark_adapters.baselines.delete import Delete
 from benchmark_adapters.baselines.initial_label import InitialLabel
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
@@ -27,6 +29,9 @@ METHODS = (
     InitialLabel(epochs=1),
     InitialLabel(epochs=1, labels="soft"),
     Adv(epochs=1, adversarial_images=2, iterations=2),
+    BadTeacher(),
+    ContrastiveLabel(epochs=1, forget_epochs=1),
+    ContrastiveLabel(epochs=1, forget_epochs=1, contrast="least_likely"),
 )
 
 
