@@ -55,6 +55,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.pour:Pour",
     "benchmark_adapters.baselines.spotter:Spotter",
     "benchmark_adapters.baselines.semu:Semu",
+    "benchmark_adapters.baselines.unsc:Unsc",
 )
 
 

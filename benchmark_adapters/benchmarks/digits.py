@@ -79,6 +79,8 @@ class Digits(Benchmark):
         "pour": {"epochs": 50},
         "spotter": {"epochs": 50},
         "semu": {"epochs": 50},
+        # The source's 25 epochs are 225 updates on 4,500 forget images.
+        "unsc": {"epochs": 225},
         "scrub": SCRUB,
         "scrub@rewind": SCRUB,
         # The source's one epoch would be one update.

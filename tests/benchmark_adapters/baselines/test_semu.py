@@ -71,7 +71,7 @@ def test_steps_are_those_of_the_cores_trained_as_parameters(monkeypatch):
 
 
 @characteristic(lambda patch: patch.setattr(Core, "project", lambda self, gradient: gradient))
-@hypothesis_settings(max_examples=5, deadline=None)
+@hypothesis_settings(max_examples=5)
 @given(explained=st.floats(0.2, 0.8))
 def test_each_layer_moves_within_its_core_alone(explained):
     method = Semu(epochs=2, batch_size=32, lr=0.05, explained=explained, stop="never")

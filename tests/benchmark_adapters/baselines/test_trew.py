@@ -68,7 +68,7 @@ def test_a_step_is_adams_on_the_divergence_from_the_tilted_target():
 
 
 @characteristic(lambda patch: patch.setattr(trew, "tilted", lambda logits, similar, tilt: logits))
-@hypothesis_settings(max_examples=8, deadline=None)
+@hypothesis_settings(max_examples=8)
 @given(seed=SEEDS, low=st.floats(0, 5), more=st.floats(0.5, 5))
 def test_more_tilt_moves_mass_to_the_more_similar_of_two_classes(seed, low, more):
     model = trained_convnet()
