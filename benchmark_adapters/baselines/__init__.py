@@ -35,6 +35,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.salun:SalUn",
     "benchmark_adapters.baselines.ssd:SSD",
     "benchmark_adapters.baselines.lfssd:LFSSD",
+    "benchmark_adapters.baselines.fisher:Fisher",
     "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.unsir:Unsir",
     "benchmark_adapters.baselines.emmn:Emmn",
