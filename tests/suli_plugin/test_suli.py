@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from characteristic import characteristic
 from hypothesis import given
 from hypothesis import strategies as st
 from small_problem import CPU, convnet, request, tensors, trained_convnet
@@ -431,6 +432,25 @@ def test_layers_cover_the_forget_set_exactly_in_descending_entropy(entropies, nu
         assert bool((values[joined].diff() <= 0).all())
         assert all(len(layer) for layer in layers)
     assert max(map(len, entropy_layers(values, layer_size=number))) <= number
+
+
+def ascending(entropies, **options):
+    return entropy_layers(-entropies, **options)
+
+
+@characteristic(lambda patch: patch.setattr("suli_plugin.suli.entropy_layers", ascending))
+def test_the_least_certain_images_are_visited_first():
+    asked, model = request("instance-wise"), trained_convnet()
+    images, labels = tensors(asked.forget)
+    with torch.no_grad():
+        logits = model(images).double()
+    p = logits.softmax(1)
+    order = (p * p.log()).sum(1).argsort(stable=True)
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    left = logits.logsumexp(1) - others.logsumexp(1)
+    method = SULI(n_layers=4, inner_steps=1, lr=0.0, batch_norm="frozen", stop="never")
+    for entry, layer in zip(run(method, model, asked).history, order.tensor_split(4), strict=True):
+        assert entry.loss == pytest.approx(left[layer].mean().item(), rel=1e-4)
 
 
 def test_equal_entropies_keep_their_order():

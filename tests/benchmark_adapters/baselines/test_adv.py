@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from accelerate import Accelerator
+from characteristic import characteristic
 from small_problem import request, request_of_two_classes, trained_convnet
 
+from benchmark_adapters.baselines import adv as adv_module
 from benchmark_adapters.baselines.adv import Adv
 from benchmark_adapters.baselines.neg_grad import NegGrad
-from suli_plugin import Session, run
+from suli_plugin import Session, evaluate, run
+from suli_plugin.rounds import cross_entropy
 from suli_plugin.training import Trainer
 
 SCOPES = ("class-wise", "instance-wise")
@@ -51,6 +55,18 @@ def test_without_adversarial_images_it_is_neg_grad(scope):
     assert same(weights(ours), weights(theirs))
     assert ours.history == theirs.history
     assert "hit_rate" not in ours.notes
+
+
+@characteristic(lambda patch: patch.setattr(adv_module, "_ascent", cross_entropy))
+def test_forget_images_are_unlearnt_while_adversarial_ones_are_learnt():
+    wanted, before = request("instance-wise", count=50), trained_convnet()
+    method = Adv(epochs=20, stop="never", lr=0.01, batch_norm="frozen", **QUICK)
+    after = run(method, before, wanted).model
+    one, other = (
+        evaluate(model, wanted.forget, Accelerator(cpu=True)).losses().mean()
+        for model in (before, after)
+    )
+    assert other > 2 * one
 
 
 @pytest.mark.parametrize("scope", SCOPES)

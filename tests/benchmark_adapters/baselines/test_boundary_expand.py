@@ -3,6 +3,7 @@
 import pytest
 import torch
 from accelerate import Accelerator
+from characteristic import characteristic
 from small_problem import convnet, request, tensors, trained_convnet
 from torch import nn
 
@@ -11,7 +12,7 @@ from benchmark_adapters.baselines.boundary_expand import (
     one_output_more,
     output_layer,
 )
-from suli_plugin import evaluate, run
+from suli_plugin import ImageSet, evaluate, run
 
 
 def generator():
@@ -63,6 +64,11 @@ def test_zero_epochs_leave_the_logits_identical():
     assert torch.equal(result.model(images), original(images))
 
 
+def own_labels(images, labels):
+    return images
+
+
+@characteristic(lambda patch: patch.setattr(ImageSet, "relabelled", own_labels))
 def test_it_forgets_and_the_stop_rule_judges_the_model_without_the_extra_output():
     wanted = request("class-wise")
     result = run(BoundaryExpand(lr=1e-3, epochs=50), trained_convnet(), wanted)

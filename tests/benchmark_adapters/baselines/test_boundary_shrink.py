@@ -2,9 +2,11 @@
 
 import torch
 from accelerate import Accelerator
+from characteristic import characteristic
 from small_problem import request, tensors, trained_convnet
 from torch import nn
 
+from benchmark_adapters.baselines import boundary_shrink
 from benchmark_adapters.baselines.adversarial_images import fgsm
 from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from suli_plugin import Session, run
@@ -32,6 +34,11 @@ def test_an_attack_without_a_step_misses_what_the_original_knows():
     assert result.notes["hit_rate"] == 0
 
 
+def no_step(session, model, images, *, epsilon):
+    return fgsm(session, model, images, epsilon=0.0)
+
+
+@characteristic(lambda patch: patch.setattr(boundary_shrink, "fgsm", no_step))
 def test_a_step_is_cross_entropy_of_clean_images_with_the_nearest_labels():
     wanted, by_hand = request("class-wise"), trained_convnet()
     nearest = attacked(wanted, 0.2).predicted

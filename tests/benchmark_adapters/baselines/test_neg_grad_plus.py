@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from characteristic import characteristic
 from small_problem import request, tensors, trained_convnet
 from torch import nn
 
+from benchmark_adapters.baselines import neg_grad_plus
 from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from suli_plugin import ForgetRequest, ImageSet, run
+from suli_plugin.rounds import Term
 
 
 def parameters(result):
@@ -27,6 +30,11 @@ def test_alpha_1_is_fine_tuning_and_never_touches_the_forget_set():
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
+def downhill(images, positions, loss, weight=1.0):
+    return Term(images, positions, loss, abs(weight))
+
+
+@characteristic(lambda patch: patch.setattr(neg_grad_plus, "Term", downhill))
 def test_alpha_0_is_neg_grad_on_cycled_batches():
     wanted = request("class-wise")
     steps = -(-len(wanted.retain) // 64)

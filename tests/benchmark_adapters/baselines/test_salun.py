@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-from contextlib import contextmanager
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_problem import request, request_of_two_classes, tensors, trained_convnet
 from torch.nn.functional import cross_entropy
+from watched_labels import taught_labels
 
 from benchmark_adapters.baselines import salun
 from benchmark_adapters.baselines.salun import SalUn, saliency_masks
@@ -130,29 +130,16 @@ def test_no_mask_is_the_method_itself_and_a_full_one_moves_no_weight():
     )
 
 
-def drawn_labels(unlearner, wanted):
-    """The labels of the forget images, epoch by epoch, in their own order."""
-    learnt = []
-
-    @contextmanager
-    def watch(terms):
-        learnt.extend(term.images.labels for term in terms if term.images.kind == "forget")
-        yield
-
-    run(unlearner, trained_convnet(), wanted, watch=watch)
-    return learnt
-
-
 def test_labels_are_drawn_for_every_epoch_and_are_another_class():
     wanted = request("instance-wise")
-    first, second, third = drawn_labels(SalUn(epochs=3), wanted)
+    first, second, third = taught_labels(SalUn(epochs=3), wanted)
     assert not bool((first == wanted.forget.labels).any())
     assert not torch.equal(first, second) and not torch.equal(second, third)
 
 
 def test_the_official_labels_are_of_all_classes():
     wanted = request("instance-wise", count=200)
-    labels = torch.cat(drawn_labels(SalUn(epochs=20, own_label=True, lr=0.0), wanted))
+    labels = torch.cat(taught_labels(SalUn(epochs=20, own_label=True, lr=0.0), wanted))
     own = (labels == wanted.forget.labels.repeat(20)).double().mean()
     assert float(own) == pytest.approx(0.1, abs=0.02)
     assert set(labels.tolist()) == set(range(10))
@@ -160,7 +147,7 @@ def test_the_official_labels_are_of_all_classes():
 
 @pytest.mark.parametrize("own_label", [False, True])
 def test_a_forgotten_class_is_never_drawn(own_label):
-    drawn = drawn_labels(SalUn(epochs=5, own_label=own_label), request_of_two_classes())
+    drawn = taught_labels(SalUn(epochs=5, own_label=own_label), request_of_two_classes())
     assert set(torch.cat(drawn).tolist()) == {0, 1, 2, 4, 6, 7, 8, 9}
 
 
