@@ -23,10 +23,9 @@ class L1Sparse(FineTune):
     """Fine-tuning that minimises CE(retain set) + alpha_t * sum |w| (section 4).
 
     In epoch t = 0, 1, ... alpha_t = alpha * (1 - t / T), and 0 from epoch T on, which is
-    epochs - epochs_without_penalty; of the paper's three schedules the one that it recommends.
-    All trainable weights are penalised, biases and BatchNorm's scales and shifts, too, as in the
-    official code. Weights are not set to zero: the paper's other way, to prune and then unlearn,
-    is another original. L1 norms before and after are in the result's notes.
+    epochs - epochs_without_penalty. As in the official code all trainable weights are penalised,
+    biases and BatchNorm's scales and shifts, too. None is set to zero: the paper's other way, to
+    prune and then unlearn, is another original. L1 norms before and after are in the notes.
 
     alpha: the paper's is not in what could be read, and the code's README leaves it open; 1e-4 is
     of the size that others use. With the command line's 0.2 (preset `official`) the network dies.

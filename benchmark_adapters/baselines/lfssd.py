@@ -9,19 +9,21 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from benchmark_adapters.baselines.dampening import Dampening
 from benchmark_adapters.baselines.importances import Importance
-from benchmark_adapters.baselines.ssd import SSD
 from suli_plugin.images import Batch
 from suli_plugin.unlearner import Scope
 
 
 @dataclass(frozen=True, kw_only=True)
-class LFSSD(SSD):
-    """SSD whose importances are |gradient of ||logits||^2| instead of squared gradients of a loss.
+class LFSSD(Dampening):
+    """Where I_f > alpha * I_D: theta <- min(lambda * I_D / I_f, 1) * theta; nothing is trained.
 
-    ||logits||^2 is the batch's mean squared L2 norm, and nothing is squared afterwards (the README
-    of if-loops/selective-synaptic-dampening at cdfdc0e). No label is used, except to fill batches
-    class by class where a class is forgotten. In the paper alpha goes with the task: see `paper`.
+    I_f and I_D are those of forget set and whole training set: the magnitude of the gradient of
+    the logits' squared L2 norm, its mean over a batch; nothing is squared afterwards (the README
+    of if-loops/selective-synaptic-dampening at cdfdc0e). dampening: lambda. Batches, evaluation
+    mode, and what is kept of the training set's are as in SSD. No label is used, except to fill
+    batches class by class where a class is forgotten.
     """
 
     name: ClassVar[str] = "lfssd"

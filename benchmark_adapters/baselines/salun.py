@@ -26,12 +26,12 @@ class SalUn(Unlearner):
     """Train theta * m + theta_0 * (1 - m), where m marks the largest |gradient of CE(forget set)|.
 
     mask_fraction: how many of all trainable weights may move, ranked together by one gradient of
-    the original in evaluation mode (Eq. 3; the paper's threshold is the median, hence 0.5). The
-    others stay bitwise as they are under momentum and weight decay; in the official code they
+    the original in evaluation mode (the paper's threshold is the median, hence 0.5). The others
+    stay bitwise as they are under momentum and weight decay; in the official code they
     moved until its pull request 33 of 2026, since only gradients were masked. Buffers of
     BatchNorm are no weights: in the source, and here by default, they move.
 
-    method: what trains the rest. `random_label` (Eq. 4): an epoch learns every forget image under
+    method: what trains the rest. `random_label`: an epoch learns every forget image under
     a label drawn for this epoch, then every retained image; `finetune` learns the retained images
     alone, `neg_grad` ascends on the forget set. own_label: a random label may be the image's own,
     as in the official code, which draws from all classes; the paper's is another one. Forgotten

@@ -12,8 +12,9 @@ from importance_order import in_order
 from small_problem import request, trained_convnet
 from torch.nn.functional import cross_entropy
 
-from benchmark_adapters.baselines import ssd
-from benchmark_adapters.baselines.ssd import SSD, selected
+from benchmark_adapters.baselines import dampening
+from benchmark_adapters.baselines.dampening import selected
+from benchmark_adapters.baselines.ssd import SSD
 from benchmark_adapters.benchmarks.digits import digits_parts
 from suli_plugin import run
 
@@ -60,7 +61,7 @@ def test_weights_are_those_of_a_plain_transcription(scope, method):
         assert torch.equal(after.model.get_buffer(name), buffer)
 
 
-@characteristic(lambda patch: patch.setattr(ssd, "selected", lambda i_f, i_d, alpha: i_f > 0))
+@characteristic(lambda patch: patch.setattr(dampening, "selected", lambda i_f, i_d, alpha: i_f > 0))
 def test_weights_that_matter_as_much_to_all_images_stay_bitwise():
     original, wanted = trained_convnet(), request("class-wise")
     after = run(SSD(alpha=3.0, dampening=0.5), original, wanted).model
