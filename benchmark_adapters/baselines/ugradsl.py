@@ -47,8 +47,7 @@ class UGradSL(Unlearner):
 
     name: ClassVar[str] = "ugradsl"
     paper: ClassVar[str] = (
-        "Di et al., Label Smoothing Improves Machine Unlearning, ICLR 2026, arXiv 2406.07698, "
-        "equation 8"
+        "Di et al., Label Smoothing Improves Machine Unlearning, ICLR 2026, arXiv 2406.07698"
     )
     bibtex: ClassVar[str] = """@inproceedings{di2026label,
   title = {Label Smoothing Improves Machine Unlearning},
