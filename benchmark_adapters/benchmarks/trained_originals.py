@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import safetensors.torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.originals.weight_files import load_weights, read_weights
 from suli_plugin.images import ImageSet
-from suli_plugin.kept_tensors import cache_folder, locked
+from suli_plugin.kept_tensors import kept_tensors
 from suli_plugin.runner import run
 from suli_plugin.unlearner import ForgetRequest
 
@@ -32,20 +30,13 @@ def trained_original(
     key: a hash of images, recipe and network. The weights are kept in the folder of the decoded
     images (SULI_CACHE), under the key and the precision they were trained in.
     """
-    path = cache_folder() / f"original-{key[:32]}-{accelerator.mixed_precision}.safetensors"
-    with locked(path) as may_write:
-        if path.is_file():
-            weights = read_weights(path.read_bytes(), path.name)
-            model = fresh_model()
-            load_weights(model, weights, "the original")
-            return model
-        model = run(
-            recipe,
-            fresh_model(),
-            ForgetRequest(retain=train, fresh_model=fresh_model),
-            accelerator=accelerator,
-            seed=ORIGINAL_SEED,
-        ).model.cpu()
-        if may_write and accelerator.is_main_process:
-            safetensors.torch.save_file(model.state_dict(), path)
+    model = fresh_model()
+
+    def weights() -> dict[str, Tensor]:
+        request = ForgetRequest(retain=train, fresh_model=fresh_model)
+        trained = run(recipe, model, request, accelerator=accelerator, seed=ORIGINAL_SEED)
+        return dict(trained.model.state_dict())
+
+    name = f"trained-original-{key[:32]}-{accelerator.mixed_precision}"
+    model.load_state_dict(kept_tensors(name, weights, accelerator))
     return model

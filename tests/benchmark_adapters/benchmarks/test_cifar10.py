@@ -78,7 +78,7 @@ def test_a_trained_original_is_kept_and_not_trained_again(digits, trainings, own
     other = Quick(data=str(digits)).case("instance-8", 3)
     real_images._loaded.cache_clear()
     again = Quick(data=str(digits), retain_scored=50).case("class-2", 1)
-    assert len(trainings) == 1 and len(list(own_cache.glob("original-*.safetensors"))) == 1
+    assert len(trainings) == 1 and len(list(own_cache.glob("trained-original-*.safetensors"))) == 1
     assert state_hash(first.original) == state_hash(other.original) == state_hash(again.original)
     real_images._loaded.cache_clear()
     changed = Quick(data=str(digits), reference_fraction=0.1).case("class-1", 0)
