@@ -98,21 +98,29 @@ def linf_neighbours(
     step: float,
     iterations: int,
     away: bool = False,
+    random_start: bool = True,
+    smoothing: float = 0.0,
 ) -> ImageSet:
     """One image near each: PGD towards `targets` (int64 (N,)), or away, in an L-infinity ball.
 
-    radius, step: in pixel units. It starts at random in the ball; random numbers come from
-    `session.generator`. Of kind `synthetic`, under the targets. Madry et al., Towards Deep
-    Learning Models Resistant to Adversarial Attacks, ICLR 2018, section 2.1.
+    radius, step: in pixel units. random_start: whether it starts at random in the ball or at the
+    image. smoothing: each gradient is taken where uniform noise of up to so much (pixel units)
+    leads, which smooths the loss that is followed. Random numbers come from `session.generator`.
+    Of kind `synthetic`, under the targets. Madry et al., Towards Deep Learning Models Resistant
+    to Adversarial Attacks, ICLR 2018, section 2.1.
     Raises ValueError for pixels outside [0, 1].
     """
     signed = step if away else -step
 
+    def shifted(pixels: Tensor, largest: float) -> Tensor:
+        drawn = torch.rand(pixels.shape, generator=session.generator).to(pixels.device)
+        return (pixels + largest * (2 * drawn - 1)).clamp(0, 1)
+
     def perturb(natural: Tensor, positions: Tensor) -> Tensor:
-        start = torch.rand(natural.shape, generator=session.generator).to(natural.device)
-        near = (natural + radius * (2 * start - 1)).clamp(0, 1)
+        near = shifted(natural, radius) if random_start else natural
         for _ in range(iterations):
-            gradient = _gradient(session, model, images, targets, positions, near)
+            asked = shifted(near, smoothing) if smoothing else near
+            gradient = _gradient(session, model, images, targets, positions, asked)
             moved = near + signed * gradient.sign()
             near = moved.clamp(natural - radius, natural + radius).clamp(0, 1)
         return near

@@ -143,16 +143,19 @@ def test_normalised_images_are_refused():
         fgsm(session(), trained_convnet(), normalised, epsilon=0.1)
 
 
-def neighbours(images, *, radius=0.1, step=0.04, iterations=3, away=False):
-    options = {"radius": radius, "step": step, "iterations": iterations, "away": away}
+def neighbours(images, *, radius=0.1, step=0.04, iterations=3, **others):
+    options = {"radius": radius, "step": step, "iterations": iterations, **others}
     return linf_neighbours(session(), trained_convnet(), images, other_labels(images), **options)
 
 
 @hypothesis_settings(max_examples=8)
-@given(radius=st.floats(0, 0.5), floats=st.booleans(), away=st.booleans())
-def test_neighbours_stay_in_the_ball_and_the_box(radius, floats, away):
+@given(
+    radius=st.floats(0, 0.5), floats=st.booleans(), away=st.booleans(), smoothing=st.floats(0, 1)
+)
+def test_neighbours_stay_in_the_ball_and_the_box(radius, floats, away, smoothing):
     images = as_floats(FORGET) if floats else FORGET
-    made = unit(neighbours(images, radius=radius, step=radius / 2, away=away))
+    options = {"away": away, "random_start": not away, "smoothing": smoothing}
+    made = unit(neighbours(images, radius=radius, step=radius / 2, **options))
     assert made.min() >= 0 and made.max() <= 1
     assert (made - unit(FORGET)).abs().max() <= radius + 1e-6
 
@@ -168,3 +171,26 @@ def test_neighbours_towards_a_class_are_nearer_to_it_than_a_random_start_and_tha
         loss(neighbours(images, **options)) for options in ({}, {"iterations": 0}, {"away": True})
     )
     assert towards < start - 0.5 and start < away - 0.5
+
+
+def test_without_a_random_start_neighbours_start_at_the_images():
+    images = as_floats(FORGET)
+    made = unit(neighbours(images, iterations=0, random_start=False))
+    assert torch.equal(made, unit(images))
+
+
+def test_smoothing_takes_each_gradient_at_noise_of_its_own():
+    images, model = as_floats(FORGET), trained_convnet()
+    natural, targets = unit(images), other_labels(images)
+    generator, near = torch.Generator().manual_seed(0), natural
+    for _ in range(2):
+        noise = 0.2 * (2 * torch.rand(natural.shape, generator=generator) - 1)
+        asked = (near + noise).clamp(0, 1).requires_grad_()
+        loss = nn.functional.cross_entropy(model(images.normalised(asked)), targets)
+        (gradient,) = torch.autograd.grad(loss, asked)
+        near = (near - 0.04 * gradient.sign()).clamp(natural - 0.1, natural + 0.1).clamp(0, 1)
+    made = unit(neighbours(images, iterations=2, random_start=False, smoothing=0.2))
+    # A gradient of zero but for rounding may have either sign.
+    assert ((made - near).abs() < 1e-6).double().mean() > 0.99
+    plain = unit(neighbours(images, iterations=2, random_start=False))
+    assert ((made - plain).abs() > 0.01).double().mean() > 0.05

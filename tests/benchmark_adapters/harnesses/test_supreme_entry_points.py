@@ -19,6 +19,7 @@ MISSING = {
     "adv": ATTACK,
     "adv_imp": ATTACK,
     "spotter": ATTACK,
+    "aru": ATTACK,
 }
 
 
