@@ -42,6 +42,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.jit:JiT",
     "benchmark_adapters.baselines.linear_filtration:LinearFiltration",
     "benchmark_adapters.baselines.amnesiac:Amnesiac",
+    "benchmark_adapters.baselines.l_codec:LCodec",
     "benchmark_adapters.baselines.mu_mis:MUMis",
     "benchmark_adapters.baselines.regun:ReGUn",
     "benchmark_adapters.baselines.sisa:Sisa",

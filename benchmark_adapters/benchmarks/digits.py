@@ -87,6 +87,9 @@ class Digits(Benchmark):
         "bad_teacher": {"epochs": 60, "batch_size": 16},
         # Five epochs over so few images in batches of 128 are five and fifteen updates.
         "contrastive_label": {"epochs": 10, "forget_epochs": 10, "batch_size": 16},
+        # The source's thousand copies, each compared with each, would be minutes; and its noise for
+        # a certificate would have a deviation of 120 on each weight, for so few samples.
+        "l_codec": {"perturbations": 60, "epsilon": None},
         # The source's ten layers would be all four.
         "cf_k": {"layers": 2},
         "eu_k": {"layers": 2},

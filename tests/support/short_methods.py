@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from suli_plugin.plugins import registry
 
-CAPS = {"epochs": 3, "iterations": 5, "sweeps": 2}
+CAPS = {"epochs": 3, "iterations": 5, "sweeps": 2, "perturbations": 20}
 
 
 def short(unlearner, **caps):
