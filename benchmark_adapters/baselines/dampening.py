@@ -15,6 +15,7 @@ from benchmark_adapters.baselines.importances import Importance
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.updates import trainable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,9 @@ class Dampening(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        importance = self._importance()
+        importance, parameters = self._importance(), trainable(model)
         forget = importance.of_forget_set(model, session)
         whole = importance.of_training_set(model, session)
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         chosen = [selected(i_f, i_d, self.alpha) for i_f, i_d in zip(forget, whole, strict=True)]
         with session.update_clock.running(), torch.no_grad():
             for parameter, where, i_f, i_d in zip(parameters, chosen, forget, whole, strict=True):

@@ -19,6 +19,7 @@ from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.updates import trainable
 
 # How many numbers the gradients of the images that are looked at together may hold.
 _AT_ONCE = 2**25
@@ -63,12 +64,12 @@ class Fisher(Unlearner):
         """See `Unlearner.unlearn`."""
         if self.alpha == 0:
             return model
+        parameters = trainable(model)
         head, images = last_layer(model, session), session.retain
         session.passes.forward["retain"] += len(images)
         session.passes.backward["retain"] += len(images) * len(head.weight)
         information = fisher_information(model, images, session)
         rows = forgotten_rows(model, session) if session.forget_classes else []
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         last = [any(parameter is own for own in head.parameters()) for parameter in parameters]
         with session.update_clock.running(), torch.no_grad():
             for parameter, known, in_head in zip(parameters, information, last, strict=True):

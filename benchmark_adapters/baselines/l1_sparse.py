@@ -16,6 +16,7 @@ from suli_plugin.hyperparameters import bounds
 from suli_plugin.rounds import Round, cross_entropy
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Scope
+from suli_plugin.updates import trainable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class L1Sparse(FineTune):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        weights = trainable(model)
         before, strength = l1_norm(weights).item(), [0.0]
         session.train(
             model,

@@ -19,6 +19,7 @@ from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import Round, Term, cross_entropy
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
+from suli_plugin.updates import trainable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +28,15 @@ class SalUn(Unlearner):
 
     mask_fraction: how many of all trainable weights may move, ranked together by one gradient of
     the original in evaluation mode (the paper's threshold is the median, hence 0.5). The others
-    stay bitwise as they are under momentum and weight decay; in the official code they
-    moved until its pull request 33 of 2026, since only gradients were masked. Buffers of
-    BatchNorm are no weights: in the source, and here by default, they move.
+    stay bitwise as they are under momentum and weight decay; in the official code they moved
+    until its pull request 33 of 2026, since only gradients were masked. Buffers of BatchNorm are
+    no weights: in the source, and here by default, they move.
 
-    method: what trains the rest. `random_label`: an epoch learns every forget image under
-    a label drawn for this epoch, then every retained image; `finetune` learns the retained images
-    alone, `neg_grad` ascends on the forget set. own_label: a random label may be the image's own,
-    as in the official code, which draws from all classes; the paper's is another one. Forgotten
-    classes are never drawn. On CIFAR-100 that code shuffles both sets together instead.
+    method: what trains the rest. `random_label`: an epoch learns every forget image under a label
+    drawn for this epoch, then every retained image; `finetune` learns the retained images alone,
+    `neg_grad` ascends on the forget set. own_label: a random label may be the image's own, as in
+    the official code, which draws from all classes; the paper's is another one. Forgotten classes
+    are never drawn. On CIFAR-100 that code shuffles both sets together instead.
 
     lr: the official README's, 0.013, for `random_label`; its value is tuned for each set-up, and
     an earlier README has 0.1 (preset `earlier`).
@@ -81,10 +82,9 @@ class SalUn(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        masks = saliency_masks(
-            forget_gradients(model, session, self.batch_size), self.mask_fraction
-        )
-        weights = sum(mask.numel() for mask in masks)
+        weights = sum(parameter.numel() for parameter in trainable(model))
+        gradients = forget_gradients(model, session, self.batch_size)
+        masks = saliency_masks(gradients, self.mask_fraction)
         session.notes["mask_density"] = sum(int(mask.sum()) for mask in masks) / weights
         session.train(
             model,
