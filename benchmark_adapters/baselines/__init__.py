@@ -39,6 +39,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.delete:Delete",
     "benchmark_adapters.baselines.unsir:Unsir",
     "benchmark_adapters.baselines.emmn:Emmn",
+    "benchmark_adapters.baselines.gkt:Gkt",
     "benchmark_adapters.baselines.jit:JiT",
     "benchmark_adapters.baselines.linear_filtration:LinearFiltration",
     "benchmark_adapters.baselines.amnesiac:Amnesiac",
