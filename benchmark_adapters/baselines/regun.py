@@ -41,7 +41,8 @@ class ReGUn(Unlearner):
     The reference set must be what its name says, never trained on: this method reads it for
     what it teaches. Instance-wise alone, as reference images of a forgotten class would teach that
     class. Of the code's options the nearest neighbour's prediction, the mean of logits, a moving
-    reference model and the temperature (1) are not here.
+    reference model and the temperature (1) are not here. Of the paper only the beginning could be
+    read: all values are the code's.
 
     BatchNorm, as in the code: batch statistics, forget batches before retain batches.
     """
@@ -52,7 +53,7 @@ class ReGUn(Unlearner):
     )
     bibtex: ClassVar[str] = """@article{mirlach2026reference,
   title = {Reference-Guided Machine Unlearning},
-  author = {Mirlach, Jonas and Laguna, Sonia and Vogt, Julia E.},
+  author = {Mirlach, Jonas and Vogt, Julia E. and Laguna, Sonia},
   journal = {arXiv preprint arXiv:2603.11210},
   year = {2026}
 }"""
