@@ -58,6 +58,8 @@ def run(
             unlearned, diverged = twin, error
             session.stop_reason = f"diverged: {error}"
         unlearned = _as_it_came(unlearned, model)
+        for name, network in session.by_products.items():
+            session.by_products[name] = _as_it_came(network, model)
     result = _result(unlearned, unlearner, session, clock)
     if diverged is not None:
         raise DivergedRun(str(diverged), result) from diverged
@@ -97,6 +99,7 @@ def _result(
         processes=accelerator.num_processes,
         device=device_name(accelerator.device),
         notes=session.notes,
+        by_products=session.by_products,
     )
 
 

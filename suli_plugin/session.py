@@ -26,6 +26,7 @@ class Session(Trainer):
         request.
     granted: the declared resources; image sets carry their kind.
     notes: what a method found out and a reader of its result should know, JSON-able.
+    by_products: networks that a method leaves beside its result, by name; `run` hands them out.
     construct: makes models of the original's architecture, for those that can't be copied.
     """
 
@@ -35,6 +36,7 @@ class Session(Trainer):
     forgotten_before: tuple[int, ...] = ()
     granted: dict[Resource, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    by_products: dict[str, nn.Module] = field(default_factory=dict)
     construct: Construct | None = None
 
     @property

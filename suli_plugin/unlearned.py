@@ -22,6 +22,8 @@ class Unlearned:
     seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
     runner's check of one image a set is not counted). precision, processes, device: how.
     notes: what the method found out (the hit rate of an attack, say), JSON-able.
+    by_products: networks that the method leaves beside the unlearned one (LIRF's deposit, say);
+    no record and no published checkpoint holds them, so keep what you need.
     """
 
     model: nn.Module
@@ -36,6 +38,7 @@ class Unlearned:
     processes: int
     device: str
     notes: dict[str, Any] = field(default_factory=dict)
+    by_products: dict[str, nn.Module] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

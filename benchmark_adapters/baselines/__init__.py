@@ -42,6 +42,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.gkt:Gkt",
     "benchmark_adapters.baselines.jit:JiT",
     "benchmark_adapters.baselines.linear_filtration:LinearFiltration",
+    "benchmark_adapters.baselines.lirf:Lirf",
     "benchmark_adapters.baselines.amnesiac:Amnesiac",
     "benchmark_adapters.baselines.l_codec:LCodec",
     "benchmark_adapters.baselines.mu_mis:MUMis",

@@ -99,6 +99,8 @@ class Digits(Benchmark):
         "ugradsl_plus": {"epochs": 10, "batch_size": 16},
         # The source's epoch is 18 updates on its 4,500 forget images; here it would be one.
         "salun": {"batch_size": 32},
+        # Of 37 images an epoch of the default batches is one update; here it is three.
+        "lirf": {"batch_size": 16, "epochs": 20},
         # A hundredth of the source's pseudo-batches, an eighth of their size: 4,000 of 256 would
         # take many minutes. The student is far from done, which its retained accuracy shows.
         "gkt": {"iterations": 40, "batch_size": 32},
