@@ -14,6 +14,10 @@ from benchmark_adapters.baselines.delete import Delete
 from benchmark_adapters.baselines.initial_label import InitialLabel
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from benchmark_adapters.baselines.random_label import RandomLabel
+from benchmark_adapters.baselines.semu import Semu
+from benchmark_adapters.baselines.spotter import Spotter
+from benchmark_adapters.baselines.trew import Trew
+from benchmark_adapters.baselines.unsc import Unsc
 from suli_plugin import SU, SULI, ForgetRequest, run
 from suli_plugin.spa import spa_targets, suppressed_classes
 from suli_plugin.training import Trainer
@@ -32,6 +36,10 @@ METHODS = (
     BadTeacher(),
     ContrastiveLabel(epochs=1, forget_epochs=1),
     ContrastiveLabel(epochs=1, forget_epochs=1, contrast="least_likely"),
+    Trew(epochs=1),
+    Semu(epochs=1),
+    Spotter(epochs=1),
+    Unsc(epochs=1),
 )
 
 
@@ -66,8 +74,11 @@ def test_every_sample_loses_what_was_forgotten_earlier():
     assert targets[:, 4].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("scope", ["class-wise", "instance-wise"])
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize(
+    ("method", "scope"),
+    [(method, scope) for method in METHODS for scope in method.needs],
+    ids=lambda each: getattr(each, "name", each),
+)
 def test_no_target_names_a_class_that_was_forgotten_earlier(method, scope, monkeypatch):
     """No step of any loss (but ascent, which has no target) raises the earlier class's logit."""
     seen, train = [], Trainer.train

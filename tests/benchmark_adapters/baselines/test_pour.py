@@ -94,9 +94,14 @@ def test_targets_are_of_the_image_itself_whatever_view_is_trained_on():
     assert result.history[0].loss == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_how_much_is_projected_out_is_noted():
-    share = run(Pour(**WHOLE), trained_convnet(), request("class-wise")).notes["projected_out"]
-    assert 0 < share < 1
+def test_how_much_is_projected_out_is_noted_and_more_is_of_a_class_forgotten_earlier():
+    forget = request("class-wise").forget
+
+    def share(**earlier):
+        asked = ForgetRequest(forget=forget, forget_classes=(3,), **earlier)
+        return run(Pour(**WHOLE), trained_convnet(), asked).notes["projected_out"]
+
+    assert 0 < share() < share(forgotten_before=(7,)) < 1
 
 
 def test_a_head_that_takes_other_features_is_refused():
