@@ -41,11 +41,14 @@ class Spy(Dataset[tuple[Tensor, int]]):
 class Problem:
     """Four classes of 8x8 images, a network with BatchNorm of both kinds and dropout, spies.
 
-    retained: so many images in the retain set, None for all. The original is a network of random
-    weights; a method that needs the original's training gets one that was trained, and its records.
+    retained: so many images in the retain set, None for all. copies: each set so many times over.
+    The original is a network of random weights; a method that needs the original's training gets
+    one that was trained, and its records.
     """
 
-    def __init__(self, unlearner: Unlearner, scope: Scope, retained: int | None = None) -> None:
+    def __init__(
+        self, unlearner: Unlearner, scope: Scope, *, retained: int | None = None, copies: int = 1
+    ) -> None:
         draw = torch.Generator().manual_seed(0)
         allowed = unlearner.resources(scope)
         self.fresh_models = 0
@@ -56,6 +59,9 @@ class Problem:
         others = torch.tensor([0, 2, 3]) if classes else torch.arange(4)
         self.retain = self._spy(others.repeat(16)[:retained], "retain", allowed, draw)
         self.reference = self._spy(torch.arange(24) % 4, "reference", allowed, draw)
+        for spy in (self.forget, self.retain, self.reference):
+            spy.images = spy.images.repeat(copies, 1, 1, 1)
+            spy.labels = spy.labels.repeat(copies)
         self.request = ForgetRequest(
             forget=self.forget,
             retain=self.retain,

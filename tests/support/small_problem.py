@@ -1,6 +1,8 @@
 """A small real problem for tests: digits, a forget set of one class or of some samples."""
 
 import copy
+import dataclasses
+import functools
 
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from torch import nn
 from benchmark_adapters.benchmarks.digits import digits_parts
 from suli_plugin import ForgetRequest
 from suli_plugin.randomness import seeded
+from suli_plugin.testing.recorded import small_training
 
 CPU = torch.device("cpu")
 
@@ -61,9 +64,7 @@ def _trained(model):
 def request(scope, *, count=70, label=3):
     """A request with every resource: class `label`, or `count` samples, of the digits."""
     parts = digits_parts()
-    mask = parts.train.labels == label
-    if scope == "instance-wise":
-        mask = torch.arange(len(parts.train)) < count
+    mask = forgotten(scope, count=count, label=label)
     return ForgetRequest(
         forget=parts.train.subset(torch.where(mask)[0]),
         retain=parts.train.subset(torch.where(~mask)[0]),
@@ -72,6 +73,20 @@ def request(scope, *, count=70, label=3):
         image_shape=(1, 8, 8),
         forget_classes=(label,) if scope == "class-wise" else (),
     )
+
+
+def forgotten(scope, *, count=70, label=3):
+    """Which training images a request is about, bool (N,)."""
+    labels = digits_parts().train.labels
+    return labels == label if scope == "class-wise" else torch.arange(len(labels)) < count
+
+
+def recorded(scope):
+    """An original without BatchNorm that was trained, and the request with what that left."""
+    train = digits_parts().train
+    fresh = functools.partial(convnet, batch_norm=False)
+    original, records = small_training(train, fresh, forgotten(scope), seed=7)
+    return original, dataclasses.replace(request(scope), **vars(records))
 
 
 def request_of_two_classes():

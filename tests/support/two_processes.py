@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from accelerate import Accelerator
 from short_methods import our_methods, short
-from small_problem import request, tensors, trained_convnet
+from small_problem import recorded, request, tensors, trained_convnet
 
 from benchmark_adapters.baselines.adv_imp import AdvImp
 from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
@@ -15,6 +15,7 @@ from benchmark_adapters.baselines.finetune import FineTune
 from benchmark_adapters.baselines.neg_grad import NegGrad
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from suli_plugin import SU, SULI, evaluate, run
+from suli_plugin.request import TRAINING_RECORDS
 
 
 def main(case, path):
@@ -25,7 +26,10 @@ def main(case, path):
     check_evaluation(accelerator, trained_convnet(), request("class-wise").forget)
     results = {}
     for method, scope in methods:
-        result = run(method, model, request(scope), accelerator=accelerator, seed=5)
+        original, asked = model, request(scope)
+        if method.resources(scope) & set(TRAINING_RECORDS):
+            original, asked = recorded(scope)
+        result = run(method, original, asked, accelerator=accelerator, seed=5)
         state = {key: value.double() for key, value in result.model.state_dict().items()}
         for value in state.values():
             mean = accelerator.reduce(value, "mean")
