@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
-from typing_extensions import Self
 
 from benchmark_adapters.baselines.head_projection import HeadProjection, forgotten_directions
 from benchmark_adapters.baselines.last_layer import forgotten_rows, last_layer
@@ -37,10 +36,10 @@ class Pour(ForgetOnly):
     features are never negative, and P z_o may be.
 
     A reconstruction, from notes on the paper, whose code is not public: the loss and P are its
-    own. Not known are the optimiser, rate and epochs (here SU's), what becomes of the head (here
-    frozen, because only the encoder is said to learn) and of BatchNorm (here frozen: statistics
-    of forget images alone would change the features of all others). It is not stopped when the
-    class is no longer predicted, which comes long before its features are projected ones.
+    own. Not known, so that there is no preset, are optimiser, rate and epochs (here SU's), what
+    becomes of the head (here frozen, because only the encoder is said to learn) and of BatchNorm
+    (here frozen: statistics of forget images alone would change the features of all others). It
+    is not stopped when the class is no longer predicted: features are what it is after.
     """
 
     name: ClassVar[str] = "pour"
@@ -85,11 +84,6 @@ class Pour(ForgetOnly):
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return Adam(parameters, lr=self.lr)
-
-    @classmethod
-    def preset_paper(cls, scope: Scope) -> Self:
-        """The defaults: what is the paper's and what ours, see above."""
-        return cls()
 
 
 def projected_features(features: Tensor, head: nn.Linear | nn.Conv2d, rows: list[int]) -> Tensor:

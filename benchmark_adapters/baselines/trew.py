@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
-from typing_extensions import Self
 
 from benchmark_adapters.baselines.last_layer import last_layer
 from suli_plugin.batch_norm import BATCH_NORM
@@ -20,7 +19,6 @@ from suli_plugin.images import Batch
 from suli_plugin.optimizers import Adam
 from suli_plugin.session import Session
 from suli_plugin.spa import spa_loss, spa_targets, suppressed_classes
-from suli_plugin.unlearner import Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,8 @@ class Trew(ForgetOnly):
     A reconstruction, from notes on the paper, which has no public code: q, the cosine of
     PCA-reduced rows, that it is sharpened, and tilt 10 are its own. How sharply and how far
     reduced is not known: explained, sharpness. Optimiser, epochs and BatchNorm policy (moving
-    statistics) are SU's. The source forgets classes; samples here tilt by their own label.
+    statistics) are SU's, so that there is no preset. The source forgets classes; single samples
+    tilt by their own label here.
     """
 
     name: ClassVar[str] = "trew"
@@ -68,7 +67,7 @@ class Trew(ForgetOnly):
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
         before = session.predict(model, session.forget)
-        targets = self._targets(before, model, session).to(session.device)
+        targets = self._targets(before, model, session)
 
         def loss(logits: Tensor, batch: Batch) -> Tensor:
             return spa_loss(targets[batch.positions.to(targets.device)], logits)
@@ -83,7 +82,7 @@ class Trew(ForgetOnly):
         return model
 
     def _targets(self, before: Predictions, model: nn.Module, session: Session) -> Tensor:
-        """log q of every forget sample, float32 (N, K)."""
+        """log q of every forget sample, float32 (N, K), on the device."""
         outputs, rows = before.logits.shape[1], last_layer(model, session).weight.detach()
         if len(rows) != outputs:
             raise ValueError(
@@ -91,22 +90,18 @@ class Trew(ForgetOnly):
                 f"or nn.Conv2d has {len(rows)} rows and the model {outputs} outputs"
             )
         similar = class_similarities(rows, explained=self.explained, sharpness=self.sharpness)
+        logits, labels = before.logits.to(session.device), before.labels.to(session.device)
+        similar = similar.to(session.device)[labels]
         suppressed = suppressed_classes(
-            before.labels, outputs, session.forget_classes, session.forgotten_before
+            labels, outputs, session.forget_classes, session.forgotten_before
         )
-        similar = similar[before.labels]
         nearest = similar.masked_fill(suppressed, -torch.inf).argmax(1)
-        pairs = zip(before.labels.tolist(), nearest.tolist(), strict=True)
+        pairs = zip(labels.tolist(), nearest.tolist(), strict=True)
         session.notes["most_similar_class"] = {str(label): other for label, other in pairs}
-        return spa_targets(tilted(before.logits, similar, self.tilt), suppressed)
+        return spa_targets(tilted(logits, similar, self.tilt), suppressed)
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return Adam(parameters, lr=self.lr)
-
-    @classmethod
-    def preset_paper(cls, scope: Scope) -> Self:
-        """The defaults: tilt 10 is the paper's, all else is SU's or ours (see above)."""
-        return cls()
 
 
 def tilted(logits: Tensor, similarities: Tensor, tilt: float) -> Tensor:

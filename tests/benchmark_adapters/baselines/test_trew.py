@@ -1,6 +1,5 @@
 """TREW: SU's target tilted towards similar classes."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -142,8 +141,3 @@ def test_a_head_that_has_no_row_for_each_class_is_refused():
     model = nn.Sequential(trained_convnet(), nn.Linear(10, 4), nn.ConstantPad1d((0, 6), 0.0))
     with pytest.raises(ValueError, match="has 4 rows and the model 10 outputs"):
         run(Trew(), model, request("class-wise"))
-
-
-def test_the_papers_preset_tilts_by_10():
-    preset = Trew.preset("paper", "class-wise")
-    assert preset == Trew() and math.isclose(preset.tilt, 10)
