@@ -42,7 +42,8 @@ class Unsc(ForgetOnly):
     but every layer has all of the images (there 24 to 256), patches include padding and keep
     their stride, and the first class, too, reaches its energy (there one direction fewer). In
     its CIFAR-10 notebook the n-th of three trials uses the basis of the first n classes alone.
-    BatchNorm is frozen, as there. A layer's basis takes up to 4 D^2 bytes, D inputs.
+    BatchNorm is frozen, as there. A layer of D inputs takes up to 8 D^2 bytes for its basis and,
+    for each class, an eigendecomposition of D x D.
     """
 
     name: ClassVar[str] = "unsc"
@@ -101,13 +102,13 @@ class Unsc(ForgetOnly):
     def _bases(
         self, model: nn.Module, outputs: int, session: Session
     ) -> dict[nn.Parameter, Tensor]:
-        """Q of each weight, float64 (D, R) on the CPU, after the last retained class."""
+        """Q of each weight, float64 (D, R) on the device, after the last retained class."""
         bases: dict[nn.Parameter, Tensor] = {}
         for label, positions in _images_by_class(self.class_images, session):
             step = (self.last_energy - self.energy) / max(1, outputs - 1)
             for weight, moment in _moments(model, positions, session).items():
                 wanted = self.energy + step * label
-                bases[weight] = extended_basis(bases.get(weight), moment.cpu().double(), wanted)
+                bases[weight] = extended_basis(bases.get(weight), moment.double(), wanted)
         return bases
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
@@ -131,7 +132,7 @@ def extended_basis(basis: Tensor | None, moment: Tensor, energy: float) -> Tenso
     basis leaves of the inputs. Saha et al., Gradient Projection Memory, ICLR 2021, section 4.
     """
     held = moment.new_zeros(len(moment), 0) if basis is None else basis
-    outside = torch.eye(len(moment), dtype=moment.dtype) - held @ held.T
+    outside = torch.eye(len(moment)).to(moment) - held @ held.T
     values, vectors = torch.linalg.eigh(outside @ moment @ outside)
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
     missing = energy * moment.trace() - (moment.trace() - values.sum())
