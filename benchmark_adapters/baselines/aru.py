@@ -27,12 +27,13 @@ class ARU(Unlearner):
     """Minimise mean max(0, d(a, r) - d(a, f) + margin) + CE(retain-like batch).
 
     d: 1 - cosine. a: the logits of a forget image; r and f: the mean logits of the retain-like
-    and of the forget batch, without gradient. Retain-like: each forget image is moved towards the
-    likeliest class that is not its own (and not forgotten) by `iterations` signed steps of
-    2 * radius / iterations within `radius` (pixel units, L-infinity); each gradient is taken at
-    uniform noise of up to `radius`. Those that the original then takes for another class are
-    trained on under that class. Hit rate and label counts are in the notes; without any hit the
-    model is returned as it is, and the stop reason says so.
+    and of the forget batch, without gradient. Logits of classes forgotten earlier count as 0.
+    Retain-like: each forget image is moved towards the likeliest class that is not its own (and
+    not forgotten) by `iterations` signed steps of 2 * radius / iterations within `radius` (pixel
+    units, L-infinity); each gradient is taken at uniform noise of up to `radius`. Those that the
+    original then takes for another class are trained on under that class. Hit rate and label
+    counts are in the notes; without any hit the model is returned as it is, and the stop reason
+    says so.
 
     The paper could not be read; all is torchunlearn's code, by the same group, except what is
     wrong in it: it clamps pixels to [-1, 1], makes retain-like images of the first batch alone, and
@@ -125,13 +126,15 @@ class ARU(Unlearner):
         self, retain_like: ImageSet, near: Tensor, forget: Tensor, session: Session
     ) -> Sequence[Term]:
         means: list[Tensor] = []
+        earlier = torch.tensor(session.forgotten_before, dtype=torch.int64, device=session.device)
 
         def kept(logits: Tensor, batch: Batch) -> Tensor:
-            means.append(logits.detach().mean(0))
+            means.append(logits.detach().index_fill(1, earlier, 0).mean(0))
             return cross_entropy(logits, batch)
 
         def pulled(logits: Tensor, batch: Batch) -> Tensor:
-            return cosine_triplet(logits, means.pop(), logits.detach().mean(0), self.margin)
+            anchors = logits.index_fill(1, earlier, 0)
+            return cosine_triplet(anchors, means.pop(), anchors.detach().mean(0), self.margin)
 
         # Means are of the whole batch, so that every process computes all of it.
         return [

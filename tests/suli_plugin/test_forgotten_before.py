@@ -7,6 +7,7 @@ import torch
 from small_problem import request, tensors, trained_convnet
 
 from benchmark_adapters.baselines.adv import Adv
+from benchmark_adapters.baselines.aru import ARU
 from benchmark_adapters.baselines.bad_teacher import BadTeacher
 from benchmark_adapters.baselines.boundary_shrink import BoundaryShrink
 from benchmark_adapters.baselines.contrastive_label import ContrastiveLabel
@@ -14,6 +15,7 @@ from benchmark_adapters.baselines.delete import Delete
 from benchmark_adapters.baselines.initial_label import InitialLabel
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from benchmark_adapters.baselines.random_label import RandomLabel
+from benchmark_adapters.baselines.regun import ReGUn
 from benchmark_adapters.baselines.semu import Semu
 from benchmark_adapters.baselines.spotter import Spotter
 from benchmark_adapters.baselines.trew import Trew
@@ -40,6 +42,8 @@ METHODS = (
     Semu(epochs=1),
     Spotter(epochs=1),
     Unsc(epochs=1),
+    ReGUn(epochs=1),
+    ARU(epochs=1, radius=0.3, iterations=5),
 )
 
 
