@@ -88,7 +88,7 @@ class Lirf(Unlearner):
         loss = self._deposit_loss(target, session)
         self._train(deposit, loss, original, session, relabel=None)
         session.by_products["deposit"] = deposit
-        session.notes["deposit"] = "holds the forgotten classes: with it they can be recovered"
+        session.notes["deposit"] = "apart from the model; with it the classes can be recovered"
         return model
 
     def upper_layers(self, model: nn.Module) -> list[nn.Module]:
