@@ -66,6 +66,7 @@ class Subject:
             retain=self._retain,
             reference=self.data.reference,
             fresh_model=self.original.fresh_model,
+            image_shape=self.data.forget.image_shape,
             forget_classes=self.classes,
             forgotten_before=self.data.before.classes,
         )

@@ -12,6 +12,8 @@ from benchmark_adapters.originals.load import LoadedOriginal
 from suli_plugin.failure import Failure
 from suli_plugin.unlearner import RESOURCES, TRAINING_RECORDS, Resource, Scope, Unlearner
 
+# Of the original itself, and of any image.
+_ALWAYS: tuple[Resource, ...] = ("fresh_model", "image_shape")
 _NO_TRAINING = "the original's training, which a published original does not bring"
 _REMEDIES: Mapping[Resource, str] = {
     "retain": "pass --retain SPLIT",
@@ -45,11 +47,13 @@ def _check_scope(unlearner: Unlearner, scope: Scope) -> None:
 
 
 def _check_resources(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
+    needed = unlearner.resources(scope)
+    # First what no option of the command can change.
+    if needed & set(TRAINING_RECORDS):
+        raise ValueError(f"{unlearner.name} needs {_NO_TRAINING}; choose another method")
     for name in RESOURCES:
-        there = name == "fresh_model" or name in data.images
-        if name in unlearner.resources(scope) and not there:
-            if name in TRAINING_RECORDS:
-                raise ValueError(f"{unlearner.name} needs {_NO_TRAINING}; choose another method")
+        there = name in _ALWAYS or name in data.images
+        if name in needed and not there:
             remedy = _REMEDIES.get(name, "which this command can't give; choose another method")
             raise ValueError(f"{unlearner.name} needs {name!r} for {scope} unlearning: {remedy}")
 

@@ -133,6 +133,7 @@ class DeletionRequest:
             retain=self.data.retain,
             reference=self.data.reference,
             fresh_model=self.original.fresh_model,
+            image_shape=self.data.forget.image_shape,
             forget_classes=self.data.forget_classes,
             forgotten_before=self.data.before.classes,
         )

@@ -197,6 +197,11 @@ def test_images_are_resized_where_asked(original, tmp_path):
         (["--forget-class", "#3", "--set", "lr=-1"], "suli.lr must be at least 0"),
         (["--forget-class", "#3", "--set", "lr"], "--set takes FIELD=VALUE, got 'lr'"),
         (["--forget-class", "#3", "--method", "finetune"], "finetune needs 'retain'"),
+        (
+            ["--forget-class", "#3", "--method", "amnesiac"],
+            "amnesiac needs the original's training, which a published original does not bring; "
+            "choose another method",
+        ),
         (["--forget-class", "#3", "--test", "train"], "--test takes data never trained on"),
         (["--forget-class", "#3", "--test", "dev"], "'dev'"),
         (["--forget-class", "#3", "--test", "test", "--reference", "test"], "needs other data"),
