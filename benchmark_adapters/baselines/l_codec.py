@@ -109,7 +109,8 @@ class LCodec(Unlearner):
             units += len(chosen)
             before = {name: value.detach().clone() for name, value in trainable(model).items()}
             if chosen:
-                self._remove(model, chosen, image, session)
+                with session.update_clock.running():
+                    self._remove(model, chosen, image, session)
             after = self._after(model, session) if chosen else accuracy
             if self.max_drop is not None and accuracy - after > self.max_drop:
                 load(model, before)

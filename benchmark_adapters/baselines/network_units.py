@@ -18,12 +18,21 @@ def unit_means(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Within the block, what each trainable layer's units answer: (B, units) float32 by name.
 
     Of linear layers and two-dimensional convolutions, averaged over the image, or over tokens.
+    Raises ValueError for a model without any.
     """
+    layers = {
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, (nn.Linear, nn.Conv2d)) and layer.weight.requires_grad
+    }
+    if not layers:
+        raise ValueError(
+            f"units are rows of a trainable nn.Linear or nn.Conv2d; {type(model).__name__} has none"
+        )
     seen: dict[str, Tensor] = {}
     with ExitStack() as hooks:
-        for name, layer in model.named_modules():
-            if isinstance(layer, (nn.Linear, nn.Conv2d)) and layer.weight.requires_grad:
-                hooks.callback(layer.register_forward_hook(_keeping(seen, name)).remove)
+        for name, layer in layers.items():
+            hooks.callback(layer.register_forward_hook(_keeping(seen, name)).remove)
         yield seen
 
 

@@ -1,6 +1,9 @@
 """What training leaves is exact: sums of updates, ends of epochs, shards that are trained again."""
 
 import copy
+import time
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
@@ -14,6 +17,8 @@ from suli_plugin import ForgetRequest, run
 from suli_plugin.randomness import seeded
 from suli_plugin.recording import ShardedTraining, Training, last_epochs_of, log_of
 from suli_plugin.training import Trainer
+from suli_plugin.training_records import TrainingLog
+from suli_plugin.unlearner import Unlearner
 
 RECIPE = Retrain(epochs=2, batch_size=16, lr=0.05)
 SEED = 5
@@ -178,3 +183,37 @@ def test_a_stage_trained_again_without_a_sample_is_the_shard_trained_without_it(
 def test_more_slices_than_samples_are_refused():
     with pytest.raises(ValueError, match="30 shards of 3 slices need as many training samples"):
         sharded().shards(chosen([]), 30, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws(Unlearner):
+    """Adds what it draws to a weight, and asks for a log if it may."""
+
+    name: ClassVar[str] = "draws"
+    paper: ClassVar[str] = "a test"
+    needs: ClassVar[dict] = {"instance-wise": frozenset({"training_log"})}
+    asks: bool = True
+
+    def resources(self, scope):
+        return self.needs[scope] if self.asks else frozenset()
+
+    def unlearn(self, model, session):
+        with torch.no_grad():
+            model[0].weight.add_(torch.rand(()))
+        return model
+
+
+def test_a_record_is_made_before_the_clock_and_apart_from_the_run_s_random_numbers():
+    calls = []
+
+    def make():
+        calls.append(float(torch.rand(())))
+        time.sleep(0.5)
+        return TrainingLog({}, 0, 0)
+
+    asked = ForgetRequest(training_log=make)
+    result = run(Draws(), convnet(), asked)
+    assert len(calls) == 1 and result.seconds.total < 0.5
+    without = run(Draws(asks=False), convnet(), asked)
+    assert len(calls) == 1
+    assert torch.equal(result.model[0].weight, without.model[0].weight)

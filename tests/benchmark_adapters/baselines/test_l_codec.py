@@ -249,6 +249,12 @@ def test_frozen_weights_are_no_units():
     assert list(seen) == ["3", "9"] and seen["3"].shape == (3, 16)
 
 
+def test_a_model_without_units_is_refused_in_one_line():
+    model = trained_convnet().requires_grad_(False)
+    with pytest.raises(ValueError, match="units are rows of a trainable"):
+        unlearned(model)
+
+
 def test_units_of_tokens_are_averaged_over_them():
     network, tokens = nn.Sequential(nn.Linear(4, 5)), torch.randn(2, 7, 4)
     with unit_means(network) as seen:
