@@ -104,8 +104,8 @@ class Digits(Benchmark):
         # Under a hundredth of the source's pseudo-batches, of an eighth of the size, for a run of
         # seconds. The student is far from done, which its retained accuracy shows.
         "gkt": {"iterations": 30, "batch_size": 32},
-        # An eighth of the noise and a tenth of its steps: the defaults' 4,000 steps of 256
-        # images would take minutes. Smaller batches give as many updates of the model (10 and 9).
+        # An eighth of the noise and a tenth of its steps, for a run of seconds; smaller batches
+        # give as many updates of the model (10 and 9) as the defaults.
         "emmn": {
             "noise_images": 32,
             "iterations": 40,

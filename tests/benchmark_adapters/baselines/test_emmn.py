@@ -41,7 +41,7 @@ def test_noise_errs_for_the_forgotten_class_and_fits_for_every_other():
 
 
 def test_one_run_is_noise_for_each_class_then_two_epochs():
-    ours = run(Emmn(**SHORT, batch_norm="update"), trained_convnet(), asked(), seed=SEED).model
+    ours = run(Emmn(**SHORT), trained_convnet(), asked(), seed=SEED).model
     draw = torch.Generator().manual_seed(SEED)
     model = trained_convnet().eval()
 
