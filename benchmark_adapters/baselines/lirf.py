@@ -35,9 +35,10 @@ class Lirf(Unlearner):
 
     Random labels are drawn anew each epoch. The deposit is `Unlearned.by_products["deposit"]`;
     `Recovered` puts both together. Whoever holds it holds the class: it is no part of what is
-    published, and the result's notes say that it exists. upper: the share of linear
-    layers and convolutions, from the end, that stays as it is, rounded, at least one and not all:
-    by default six of a ResNet-18's 21, its layer4 and fc, which is the source's split.
+    published, and the result's notes say that it exists. Of one removed class it sees nothing but
+    that class, so that its logit rises for other images, too. upper: the share of linear layers
+    and convolutions, from the end, that stays as it is, rounded, at least one and not all: by
+    default six of a ResNet-18's 21, its layer4 and fc, which is the source's split.
 
     Class-wise, since the logits are split by class. BatchNorm as in the source: lower layers in
     training mode (`batch_norm`), upper ones in evaluation mode.
@@ -83,10 +84,10 @@ class Lirf(Unlearner):
         original = FrozenTeacher(model, session, session.forget)
         outputs = session.predict(model, session.forget.subset([0])).logits.shape[1]
         preserved = [c for c in range(outputs) if c not in session.forbidden_classes]
-        self._train(model, self._target_loss(preserved), original, session, relabel=preserved)
+        self._train(model, self._target_loss(preserved), [original], session, relabel=preserved)
         target = FrozenTeacher(model, session, session.forget)
         loss = self._deposit_loss(target, session)
-        self._train(deposit, loss, original, session, relabel=None)
+        self._train(deposit, loss, [original, target], session, relabel=None)
         session.by_products["deposit"] = deposit
         session.notes["deposit"] = "apart from the model; with it the classes can be recovered"
         return model
@@ -125,11 +126,14 @@ class Lirf(Unlearner):
         self,
         network: nn.Module,
         loss: TaughtLoss,
-        original: FrozenTeacher,
+        teachers: Sequence[FrozenTeacher],
         session: Session,
         relabel: list[int] | None,
     ) -> None:
-        """Train the lower layers; relabel: the classes that random labels are drawn from."""
+        """Train the lower layers; relabel: the classes that random labels are drawn from.
+
+        teachers: the original, and whatever else the loss asks for the same images.
+        """
         upper = self.upper_layers(network)
         held = {id(parameter) for parameter in parameters_of(upper)}
         lower = [p for p in network.parameters() if id(p) not in held]
@@ -139,7 +143,7 @@ class Lirf(Unlearner):
             for layer in upper:
                 layer.eval()
             for _ in range(self.epochs):
-                yield from self._epoch(loss, original, session, relabel)
+                yield from self._epoch(loss, teachers, session, relabel)
 
         with trained_alone(lower, network):
             session.train(network, epochs(), self._optimizer, batch_norm=self.batch_norm)
@@ -147,7 +151,7 @@ class Lirf(Unlearner):
     def _epoch(
         self,
         loss: TaughtLoss,
-        original: FrozenTeacher,
+        teachers: Sequence[FrozenTeacher],
         session: Session,
         relabel: list[int] | None,
     ) -> Iterator[Round]:
@@ -157,10 +161,11 @@ class Lirf(Unlearner):
             images = images.relabelled(torch.tensor(relabel)[drawn])
 
         def beside(logits: Tensor, batch: Batch) -> Tensor:
-            return loss(logits, original.logits(session.forget, batch), batch)
+            return loss(logits, teachers[0].logits(session.forget, batch), batch)
 
         yield from session.epochs(images, beside, epochs=1, batch_size=self.batch_size)
-        original.count_epoch(session.forget)
+        for teacher in teachers:
+            teacher.count_epoch(session.forget)
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)

@@ -132,3 +132,16 @@ def test_random_labels_never_name_what_was_forgotten_earlier(monkeypatch):
     asked = ForgetRequest(forget=whole.forget, forget_classes=(3,), forgotten_before=(7,))
     run(Lirf(epochs=10), trained_convnet(), asked)
     assert set(seen) == {0, 1, 2, 4, 5, 6, 8, 9}
+
+
+def test_where_images_are_augmented_both_teachers_see_each_view():
+    whole = request("class-wise")
+    flipped = copy.copy(whole.forget)
+    flipped.augment = lambda images, _: images.flip(-1)
+    asked = ForgetRequest(forget=flipped, forget_classes=(3,))
+    options = {"epochs": 1, "batch_norm": "frozen", "lr": 0}
+    result = run(Lirf(**options), trained_convnet(), asked)
+    # One image for the number of outputs; the target and its teacher; the deposit and its two.
+    assert result.passes["forward"] == {"forget": 1 + 5 * len(flipped)}
+    again = run(Lirf(**{**options, "alpha": 1.0}), trained_convnet(), asked)
+    assert [entry.loss for entry in again.history] == pytest.approx([0, 0], abs=1e-6)
