@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
 
-from benchmark_adapters.baselines.learnt_noise import NoiseRecipe, learnt_noise
+from benchmark_adapters.baselines.learnt_noise import Error, NoiseRecipe, learnt_noise
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
@@ -73,7 +73,7 @@ class ImpairRepair(Unlearner):
             noise = self._noise(label, "maximised", model, session)
             yield noise.subset(torch.arange(len(noise)).repeat(self.copies))
 
-    def _noise(self, label: int, error: Any, model: nn.Module, session: Session) -> ImageSet:
+    def _noise(self, label: int, error: Error, model: nn.Module, session: Session) -> ImageSet:
         """Noise for a class; its cross-entropy with the class goes into the notes."""
         recipe = NoiseRecipe(
             images=self.noise_images,

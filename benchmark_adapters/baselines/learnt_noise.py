@@ -18,6 +18,8 @@ from suli_plugin.session import Session
 # A power of two leaves a gradient exact and lifts it out of what float16 rounds to zero.
 LOSS_SCALE = 2.0**10
 
+Error = Literal["maximised", "minimised"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseRecipe:
@@ -40,7 +42,7 @@ def learnt_noise(
     shape: Sequence[int],
     recipe: NoiseRecipe,
     *,
-    error: Literal["maximised", "minimised"],
+    error: Error,
 ) -> ImageSet:
     """Images of this shape (C, H, W) under `label`, of kind `synthetic`, for which the error is so.
 

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from benchmark_adapters.baselines.filtration_matrix import (
+    Mode,
+    filtration_matrix,
+    mean_logits,
+)
 from benchmark_adapters.baselines.last_layer import forgotten_rows, last_layer, resize
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.session import Session
 from suli_plugin.unlearner import Resource, Scope, Unlearner
-
-Mode = Literal["normalization", "randomization", "zeroing", "naive"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ class LinearFiltration(Unlearner):
         if self.mode == "naive":
             columns = torch.eye(len(known), dtype=torch.float64)
         else:
-            columns = _mean_logits(model, session, known, len(layer.weight))
+            columns = mean_logits(model, session, known, len(layer.weight))
         remaining = [known.index(c) for c in kept]
         filtration = filtration_matrix(columns, remaining, self.mode, session.generator)
         self._fold(filtration, layer, known, kept)
@@ -129,56 +132,6 @@ class LinearFiltration(Unlearner):
         Benchmarks can't score it, since labels keep their numbers; it is for `run`.
         """
         return cls(width="remaining")
-
-
-def filtration_matrix(
-    means: Tensor, remaining: Sequence[int], mode: Mode, generator: torch.Generator
-) -> Tensor:
-    """F, float64 (R, K), for the classes that remain.
-
-    means: float64 (K, K), column i the mean logits of class i. remaining: the R rows that stay.
-    Raises ValueError where the columns depend on each other.
-    """
-    kept = means[list(remaining)]
-    if mode == "naive":
-        return kept
-    retained = kept[:, list(remaining)]
-    for label in [c for c in range(len(means)) if c not in remaining]:
-        column = kept[:, label]
-        if mode == "normalization":
-            kept[:, label] = column + retained.mean() - column.mean()
-        elif mode == "zeroing":
-            kept[:, label] = 0
-        else:
-            kept[:, label] = torch.randn(len(column), generator=generator, dtype=kept.dtype)
-    # The means come from float32 logits: a rank that only their rounding gives is none.
-    if int(torch.linalg.matrix_rank(means, rtol=1e-6)) < len(means):
-        raise ValueError(
-            "linear_filtration needs mean logits of the classes that do not depend on each other, "
-            "but they do; mode='naive' does without them"
-        )
-    return torch.linalg.solve(means.T, kept.T).T
-
-
-def _mean_logits(model: nn.Module, session: Session, known: Sequence[int], outputs: int) -> Tensor:
-    """Column i is the mean logits of class i, both of the known classes; float64, on the CPU."""
-    sums, counts = torch.zeros(outputs, outputs, dtype=torch.float64), torch.zeros(outputs)
-    for images in (session.forget, session.retain):
-        found = session.predict(model, images)
-        if found.logits.shape[1] != outputs:
-            raise ValueError(
-                f"linear_filtration changes the layer that makes the logits, but the last layer "
-                f"has {outputs} outputs and the model {found.logits.shape[1]} logits"
-            )
-        sums.index_add_(0, found.labels, found.logits.double())
-        counts += torch.bincount(found.labels, minlength=outputs)
-    missing = [label for label in known if not counts[label]]
-    if missing:
-        raise ValueError(
-            f"linear_filtration needs images of every class to know its mean logits, but none is "
-            f"of class {', '.join(map(str, missing))}"
-        )
-    return (sums / counts[:, None])[list(known)][:, list(known)].T
 
 
 def _filtered(filtration: Tensor, rows: Tensor, known: Sequence[int]) -> Tensor:

@@ -16,7 +16,6 @@ from suli_plugin.frozen_teacher import FrozenTeacher, TaughtLoss, divergence
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.last_layers import last_layers, parameters_of, trained_alone, weighted_layers
-from suli_plugin.logits import LogitsOf, logits_of
 from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import Round
 from suli_plugin.session import Session
@@ -169,31 +168,6 @@ class Lirf(Unlearner):
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
-
-
-class Recovered(nn.Module):
-    """A target with a deposit withdrawn into it: logits (B, K) of images (B, C, H, W).
-
-    The removed classes' logits are the deposit's, all others the target's.
-    """
-
-    def __init__(
-        self,
-        target: nn.Module,
-        deposit: nn.Module,
-        classes: Sequence[int],
-        *,
-        logits_of: LogitsOf = logits_of,
-    ) -> None:
-        super().__init__()
-        self.target, self.deposit = target, deposit
-        self.classes, self.logits_of = list(classes), logits_of
-
-    def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
-        logits = self.logits_of(self.target(images)).clone()
-        logits[:, self.classes] = self.logits_of(self.deposit(images))[:, self.classes]
-        return logits
 
 
 def _wrong(logits: Tensor, labels: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from small_problem import request, request_of_two_classes, tensors, trained_conv
 from torch import nn
 
 from benchmark_adapters.baselines import linear_filtration
-from benchmark_adapters.baselines.linear_filtration import LinearFiltration, filtration_matrix
+from benchmark_adapters.baselines.filtration_matrix import filtration_matrix
+from benchmark_adapters.baselines.linear_filtration import LinearFiltration
 from suli_plugin import ForgetRequest, run
 
 SEED = 5
@@ -35,13 +36,12 @@ def dropped_only(means, remaining, mode, generator):
     return torch.eye(len(means), dtype=means.dtype)[list(remaining)]
 
 
-@characteristic(lambda patch: patch.setattr(linear_filtration, "filtration_matrix", dropped_only))
 @settings(deadline=None, max_examples=20)
 @given(st.sets(st.integers(0, 6), min_size=1, max_size=6), st.integers(0, 99))
 def test_a_forgotten_class_looks_like_the_average_of_the_others(remaining, seed):
     """Normalisation: the shape of what is left of its mean logits, at the others' mean height."""
     means, rows = drawn_means(7, seed), sorted(remaining)
-    filtered = linear_filtration.filtration_matrix(means, rows, "normalization", None) @ means
+    filtered = filtration_matrix(means, rows, "normalization", None) @ means
     torch.testing.assert_close(filtered[:, rows], means[rows][:, rows], rtol=1e-6, atol=1e-6)
     height = means[rows][:, rows].mean()
     for label in set(range(7)) - remaining:
@@ -49,6 +49,18 @@ def test_a_forgotten_class_looks_like_the_average_of_the_others(remaining, seed)
         torch.testing.assert_close(
             filtered[:, label], left - left.mean() + height, rtol=1e-6, atol=1e-6
         )
+
+
+@characteristic(lambda patch: patch.setattr(linear_filtration, "filtration_matrix", dropped_only))
+def test_of_a_network_too_and_its_retained_mean_logits_stay():
+    asked = request_of_two_classes()
+    made = run(LinearFiltration(width="remaining"), trained_convnet(), asked, seed=SEED).model
+    before, after = class_means(trained_convnet(), asked), class_means(made, asked)
+    torch.testing.assert_close(after[KEPT], before[KEPT][:, KEPT], rtol=1e-4, atol=1e-4)
+    height = before[KEPT][:, KEPT].mean()
+    for label in (3, 5):
+        left = before[label, KEPT]
+        torch.testing.assert_close(after[label], left - left.mean() + height, rtol=1e-4, atol=1e-4)
 
 
 @settings(deadline=None, max_examples=20)

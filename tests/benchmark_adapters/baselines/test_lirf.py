@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy, kl_div
 
 from benchmark_adapters.baselines import lirf
-from benchmark_adapters.baselines.lirf import Lirf, Recovered
+from benchmark_adapters.baselines.lirf import Lirf
+from benchmark_adapters.baselines.recovered import Recovered
 from suli_plugin import ForgetRequest, evaluate, run
 from suli_plugin.last_layers import weighted_layers
 
