@@ -42,14 +42,16 @@ class Gkt(Unlearner):
     begins anew (the source goes back to an earlier one). How much was let through, and how often
     nothing was, is in the result's notes.
 
-    BatchNorm: the source does not say; in its code an evaluation before the loop leaves the
-    student in evaluation mode, so that it learns with running statistics of 0 and 1. That is
-    `frozen`, the default: a student of batch statistics keeps those of made-up images.
+    Formulas and values are those of the public code; the paper's text could not be read.
+
+    BatchNorm: in the code an evaluation before the loop happens to leave the student in evaluation
+    mode, so that it learns with running statistics of 0 and 1. That is `frozen`, the default: a
+    student of batch statistics keeps those of made-up images.
 
     What the code does and we don't: its gate knows class 0 only, and the student's rate is halved
     when the loss on retained test images stands still, which a method without data can't see.
-    kl_mean: `samples` is the formula's KL; the code's is the mean over `elements`, a K-th of it,
-    beside which attention weighs K times as much.
+    kl_mean: `samples` is the KL of its definition; the code's is the mean over `elements`, a K-th
+    of it, beside which attention weighs K times as much.
     """
 
     name: ClassVar[str] = "gkt"

@@ -40,8 +40,8 @@ class LinearFiltration(Unlearner):
 
     Class-wise. A is estimated on all forgotten and retained images, in evaluation mode; every
     class but those that were forgotten earlier must be among them (those have no column; their
-    outputs go, too). BatchNorm does not change. The last layer may be a convolution
-    whose outputs are averaged over the image, since the map is linear.
+    outputs go, too). BatchNorm does not change. The last layer may be a convolution whose outputs
+    are averaged over the image, since the map is linear. The formulas are the public code's.
     """
 
     name: ClassVar[str] = "linear_filtration"

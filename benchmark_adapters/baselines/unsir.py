@@ -30,14 +30,13 @@ class Unsir(ImpairRepair):
     is drawn from the run's seed (the public code takes the first ones). BatchNorm is in training
     mode in both steps, as in the code; noise and images share their batches. What the code does
     and we don't: it labels the noise of every class 0, and it learns the noise in training
-    mode, so that the running statistics move before anything is impaired.
+    mode, so that the running statistics move before anything is impaired. Formulas and values are
+    those of the public code.
     The cross-entropy that the noise reached is in the result's notes.
     """
 
     name: ClassVar[str] = "unsir"
-    paper: ClassVar[str] = (
-        "Tarun et al., Fast Yet Effective Machine Unlearning, IEEE TNNLS 2023, section IV"
-    )
+    paper: ClassVar[str] = "Tarun et al., Fast Yet Effective Machine Unlearning, IEEE TNNLS 2023"
     bibtex: ClassVar[str] = """@article{tarun2023fast,
   title = {Fast Yet Effective Machine Unlearning},
   author = {Tarun, Ayush K. and Chundawat, Vikram S. and Mandal, Murari and Kankanhalli, Mohan},
