@@ -43,7 +43,7 @@ class Unsc(ForgetOnly):
     their stride, and the first class, too, reaches its energy (there one direction fewer). In
     its CIFAR-10 notebook the n-th of three trials uses the basis of the first n classes alone.
     BatchNorm is frozen, as there. A layer of D inputs takes up to 8 D^2 bytes for its basis and,
-    for each class, an eigendecomposition of D x D.
+    for each class whose energy it does not hold yet, an eigendecomposition of D x D.
     """
 
     name: ClassVar[str] = "unsc"
@@ -132,13 +132,14 @@ def extended_basis(basis: Tensor | None, moment: Tensor, energy: float) -> Tenso
     basis leaves of the inputs. Saha et al., Gradient Projection Memory, ICLR 2021, section 4.
     """
     held = moment.new_zeros(len(moment), 0) if basis is None else basis
+    missing = energy * moment.trace() - ((moment @ held) * held).sum()
+    if missing <= 0:
+        return held
     outside = torch.eye(len(moment)).to(moment) - held @ held.T
     values, vectors = torch.linalg.eigh(outside @ moment @ outside)
-    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
-    missing = energy * moment.trace() - (moment.trace() - values.sum())
-    reached = torch.cat([values.new_zeros(1), values.cumsum(0)])
-    count = min(int((reached < missing).sum()), len(moment) - held.shape[1])
-    return torch.cat([held, vectors[:, :count]], 1)
+    reached = values.flip(0).cumsum(0)
+    count = min(int((reached < missing).sum()) + 1, len(moment) - held.shape[1])
+    return torch.cat([held, vectors.flip(1)[:, :count]], 1)
 
 
 def _images_by_class(count: int, session: Session) -> Iterator[tuple[int, Tensor]]:
