@@ -24,6 +24,9 @@ SUPREMES_OWN = {
     "random_labeling", "retrain", "scrub", "ssd", "ssd_det", "unsir",
 }  # fmt: skip
 
+# They attack pixels in [0, 1], and say so where a harness gives normalised images.
+PIXEL_ATTACKERS = ("boundary_shrink", "adv", "adv_imp", "aru", "spotter")
+
 
 def class_three():
     """The digits' class 3 to forget, as every walk here does."""

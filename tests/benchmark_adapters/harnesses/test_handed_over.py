@@ -1,11 +1,14 @@
 """A harness's loaders as a request of ours, and what a harness can't give."""
 
+import copy
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from small_problem import trained_convnet
+from harness_cases import PIXEL_ATTACKERS
+from small_problem import request, trained_convnet
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmark_adapters.baselines.original import Original
@@ -14,10 +17,14 @@ from benchmark_adapters.harnesses.handed_over import (
     harness_unlearner,
     unlearn_in_place,
 )
-from benchmark_adapters.harnesses.translation import accelerator_on
+from benchmark_adapters.harnesses.translation import accelerator_on, untrained_copy
 from suli_plugin.plugins import registry
 from suli_plugin.unlearner import RESOURCES, SCOPES, TRAINING_RECORDS
 
+SHORT = {"epochs", "iterations"}
+# The original moves nothing; no weight of so small a network is ten times as important to the
+# forget set as to the whole.
+STILL = {"original", "lfssd"}
 PAIRS = TensorDataset(torch.rand(12, 3, 8, 5), torch.arange(12) % 4)
 
 
@@ -91,3 +98,38 @@ def test_every_other_method_is_taken():
     for name, cls in registry().unlearners.items():
         for scope in cls.needs if name not in needing_records() else ():
             assert harness_unlearner(name, scope).name == name
+
+
+def fed():
+    """Each method that a harness can feed, in each of its scopes."""
+    return [
+        (name, scope)
+        for name, cls in registry().unlearners.items()
+        if not cls.peer and name not in needing_records()
+        for scope in cls.needs
+    ]
+
+
+@pytest.mark.parametrize(("name", "scope"), fed())
+def test_every_other_method_runs_on_what_a_harness_hands_over(name, scope):
+    asked, model = request(scope), trained_convnet()
+    before = copy.deepcopy(model.state_dict())
+    handed_over = harness_request(
+        forget=DataLoader(asked.forget, batch_size=5),
+        retain=DataLoader(asked.retain, batch_size=5),
+        reference=DataLoader(asked.reference, batch_size=5),
+        fresh_model=lambda: untrained_copy(model),
+        forget_classes=asked.forget_classes,
+    )
+    cls = registry().unlearners[name]
+    short = {field.name: 1 for field in dataclasses.fields(cls) if field.name in SHORT}
+    options = {"settings": short, "accelerator": accelerator_on("cpu"), "seed": 0}
+    if name in PIXEL_ATTACKERS:
+        with pytest.raises(ValueError, match=f"{name} attacks images whose pixels are in"):
+            unlearn_in_place(name, model, handed_over, **options)
+        return
+    unlearned = unlearn_in_place(name, model, handed_over, **options)
+    assert unlearned.unlearner.name == name
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+    moved = any(not torch.equal(model.state_dict()[key], before[key]) for key in before)
+    assert moved == (name not in STILL)

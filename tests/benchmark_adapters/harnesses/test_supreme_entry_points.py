@@ -2,24 +2,19 @@
 
 from configparser import ConfigParser
 
-from harness_cases import SUPREMES_OWN
+from harness_cases import PIXEL_ATTACKERS, SUPREMES_OWN
 from repository import ROOT
 
 from benchmark_adapters.harnesses.translation import names_in_harness
 from suli_plugin.plugins import registry
 from suli_plugin.unlearner import TRAINING_RECORDS
 
-ATTACK = "attacks pixels in [0, 1], and SUPREME normalises its images"
 RECORDS = "needs what only the original's training leaves behind"
 MISSING = {
     "original": "SUPREME has its own",
     "retrain": "SUPREME has its own",
     "retrain_held_out": "an audit's yardstick, no method",
-    "boundary_shrink": ATTACK,
-    "adv": ATTACK,
-    "adv_imp": ATTACK,
-    "spotter": ATTACK,
-    "aru": ATTACK,
+    **dict.fromkeys(PIXEL_ATTACKERS, "it attacks pixels in [0, 1], SUPREME's are normalised"),
 }
 
 
