@@ -40,6 +40,8 @@ BATCH = 250
 class LCodec(Unlearner):
     """w + (H + damping I)^-1 g / (n - 1) on a few weights, then noise; sample after sample.
 
+    A reconstruction from the public code and the slides that are in it, without the paper's text.
+
     Of a sample, `perturbations` noisy copies (deviation `noise`) are run once; FOCI selects the
     units (rows of linear layers, filters of convolutions) whose mean activations decide the loss
     of the copies, at most `max_units`, no limit in the source. g is the sample's gradient in

@@ -32,9 +32,10 @@ class Sisa(Unlearner):
     touched. Passes and seconds are those of training again: that all shards were trained before
     is what the method costs whoever trains the original, and is in the notes, too.
 
-    shards, slices: S and R. The paper varies both; 5 shards are those of the public code's
-    example, 5 slices our choice. aggregation: the mean of the networks' probabilities, or the
-    majority's vote, the public code's default (its `softmax` can't run: a name is not imported).
+    A reconstruction from the public code and notes on the paper. shards, slices: S and R; 5 shards
+    are those of the code's example, 5 slices our choice. aggregation: the mean of the networks'
+    probabilities, or the majority's vote, the code's default (its `softmax` can't run: a name is
+    not imported).
     BatchNorm: as in the original's recipe, which trains every stage; always running statistics
     to answer, where the public code leaves its networks in training mode. Each stage has an
     optimiser, a cycle of the learning rate and random numbers of its own, which nothing needs to
