@@ -79,6 +79,8 @@ class GatedTransfer:
                 return -self._divergence(taught, self._logits(self.student, images))
 
             self._step(self.generator, self.generator_optimizer, loss)
+        # The gradient came through the teacher, too.
+        self.session.passes.backward["synthetic"] += len(images)
         # What the student attended to here is nobody's lesson.
         self._own()
         return True
@@ -113,7 +115,7 @@ class GatedTransfer:
     def _logits(self, network: nn.Module, images: Tensor) -> Tensor:
         positions = torch.arange(len(images))
         labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-        self.session.passes.add({"synthetic": len(images)}, backward=torch.is_grad_enabled())
+        self.session.passes.add({"synthetic": len(images)}, backward=network is self.student)
         return self.session.forward(network, Batch(images, labels, positions, "synthetic"))
 
     def _divergence(self, taught: Tensor, logits: Tensor) -> Tensor:

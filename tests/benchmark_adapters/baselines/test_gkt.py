@@ -47,7 +47,7 @@ def test_a_gate_that_lets_nothing_through_teaches_nothing():
     result = run(Gkt(**{**SHORT, "threshold": 0.0}), trained_convnet(), asked(), seed=SEED)
     assert result.stop_reason == "nothing passed the gate" and result.steps == 0
     assert result.notes == {"gate_passed": 0.0, "empty_rounds": 2, "generator_restarts": 0}
-    assert result.passes["backward"] == {"synthetic": 16}
+    assert result.passes == {"forward": {"synthetic": 16}, "backward": {}}
 
 
 def test_a_generator_of_nothing_but_the_class_begins_anew(monkeypatch):
