@@ -14,6 +14,8 @@ from benchmark_adapters.baselines.attention import attention_distance, attention
 from benchmark_adapters.baselines.gkt import Gkt
 from benchmark_adapters.baselines.pseudo_images import PseudoImages
 from suli_plugin import ForgetRequest, run
+from suli_plugin.testing import parametrize_unlearners
+from suli_plugin.testing.problem import Problem
 
 SEED = 5
 SHORT = {"iterations": 2, "batch_size": 8, "code_size": 4, "student_steps": 3, "threshold": 0.5}
@@ -161,3 +163,14 @@ def test_a_network_without_convolutions_is_refused_unless_attention_is_left_out(
     with pytest.raises(ValueError, match="attention_weight=0 does without"):
         run(Gkt(**SHORT), flat, request)
     assert run(Gkt(**SHORT, attention_weight=0), flat, request).steps == 8
+
+
+# Of the suite's network the default gate lets nothing through, so that no rule would be tried.
+@parametrize_unlearners([Gkt(**{**SHORT, "batch_size": 16, "threshold": 0.3})])
+def test_the_contract_is_kept_where_the_gate_is_open(unlearner, check):
+    check(unlearner)
+
+
+def test_the_suites_network_passes_that_gate():
+    result = Problem(Gkt(), "class-wise").run(Gkt(**{**SHORT, "threshold": 0.3}))
+    assert result.steps == 8 and result.notes["gate_passed"] > 0.5
