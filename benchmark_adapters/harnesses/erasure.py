@@ -9,7 +9,7 @@ is first asked for. Parameters are the method's hyper-parameters, and
         where there is such a partition, else `test`: held-out data that decides when to stop);
     forget_classes: default the labels of the `DataSplitterClass` that made the forget partition,
         none (instance-wise) if another splitter made it.
-`configs/` beside this file holds an example of each; README.md the commands that were run. ERASURE
+`configs/` beside this file holds examples; README.md the commands that were run. ERASURE
 must be the working directory, as for itself:
 
     cd ERASURE && python main.py /path/to/configuration.jsonc
