@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,6 @@ from suli_plugin.optimizers import Adam
 from suli_plugin.session import Session
 from suli_plugin.updates import trainable
 
-if TYPE_CHECKING:
-    from benchmark_adapters.baselines.gkt import Gkt
-
 # After so many rounds without an image the generator is lost; the source's number.
 EMPTY_IN_A_ROW = 100
 
@@ -27,11 +24,12 @@ EMPTY_IN_A_ROW = 100
 class GatedTransfer:
     """The three networks of GKT, within a block that hooks the student's and teacher's attention.
 
-    The teacher must be in evaluation mode and without gradients, the student in training mode.
+    method: a `Gkt`, for its hyper-parameters. The teacher must be in evaluation mode and without
+    gradients, the student in training mode.
     """
 
     def __init__(
-        self, method: Gkt, teacher: nn.Module, student: nn.Module, session: Session
+        self, method: Any, teacher: nn.Module, student: nn.Module, session: Session
     ) -> None:
         self.method, self.teacher, self.student = method, teacher, student
         self.session = session
