@@ -76,9 +76,15 @@ def _presets(row: Mapping[str, Any], width: int) -> list[str]:
     for name in row["presets"]:
         given = {scope: _settings(each) for scope, each in row["preset_values"][name].items()}
         lines += _wrapped(f"  @{name}  {row['preset_sources'][name]}", width, "    ")
-        for text in _by_scope(given):
+        for text in [*_by_scope(given), *_other_needs(row, name)]:
             lines += _wrapped(f"    {text}", width, "      ")
     return ["Presets, with the values that are not the defaults", *lines] if lines else []
+
+
+def _other_needs(row: Mapping[str, Any], preset: str) -> list[str]:
+    """A line on what a preset reads, where that is not what the method does by default."""
+    needs = row["preset_needs"][preset]
+    return [] if needs == row["needs"] else [f"reads {_needs_text({'needs': needs})}"]
 
 
 def _settings(values: Mapping[str, Any]) -> str:

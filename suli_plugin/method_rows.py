@@ -53,6 +53,7 @@ def method_row(name: str, found: Registry, preset: str = "") -> dict[str, Any]:
         "presets": presets,
         "preset_sources": {each: preset_source(cls, each) for each in presets},
         "preset_values": {each: preset_values(cls, each) for each in presets},
+        "preset_needs": {each: preset_needs(cls, each) for each in presets},
         "control": cls.control,
         "hyperparameters": cls().hyperparameters(),
         "search_space": {name: list(values) for name, values in cls.search_space.items()},
@@ -111,6 +112,11 @@ def preset_values(cls: type[Unlearner], preset: str) -> dict[str, dict[str, Any]
         }
         for scope in cls.needs
     }
+
+
+def preset_needs(cls: type[Unlearner], preset: str) -> dict[str, list[str]]:
+    """By scope, what a preset reads, which its values may change."""
+    return {scope: sorted(cls.preset(preset, scope).resources(scope)) for scope in cls.needs}
 
 
 def _fields(cls: type[Unlearner]) -> list[dict[str, Any]]:

@@ -114,6 +114,13 @@ def test_a_preset_shows_its_own_values_by_scope():
     assert re.search(r"^  repeat +3 +3 ", said("retrain@3"), re.MULTILINE)
 
 
+def test_a_preset_that_reads_something_else_says_so():
+    assert "reads both scopes: forget, reference, retain" in said("scrub@rewind")
+    assert "reads" not in said("scrub@small").partition("Presets, with")[2]
+    needs = json.loads(said("delete@official", "--json"))["preset_needs"]["official"]
+    assert needs == {"class-wise": ["forget"], "instance-wise": ["forget"]}
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_every_method_can_be_shown(name):
     text = said(name)
