@@ -48,6 +48,14 @@ def test_globs_and_lists_choose_scenarios_and_methods():
     }  # fmt: skip
 
 
+def test_a_dozen_runs_by_default_with_what_the_audit_needs_behind_it():
+    labels = [cell.label for cell in planned(scenarios=["class-3"], seeds=[0], retrains=5)]
+    assert labels[:12] == list(Digits.methods) and len(labels) == len(set(labels)) == 22
+    controls = {name for name, cls in REGISTRY.unlearners.items() if cls.control}
+    repeats = {f"retrain@{repeat}" for repeat in range(2, 6)}
+    assert set(labels[12:]) == (controls - set(Digits.methods)) | repeats | {"retrain_held_out"}
+
+
 def test_official_presets_follow_the_scope():
     cells = planned(scenarios=["class-1", "instance-64"], methods=["suli@official"], seeds=[0])
     assert [cell.unlearner.layer_size for cell in cells] == [500, 32]
