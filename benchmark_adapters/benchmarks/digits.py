@@ -121,9 +121,9 @@ class Digits(Benchmark):
         # The paper's for the fewest classes that it has, CIFAR-20's. One class of ten is a tenth
         # of the training set's importances, and more than ten times all of them is next to none.
         "lfssd": {"alpha": 5.0},
-        # Within the source's 0.05 no digit of 8x8 pixels is taken for another, which leaves
-        # nothing to learn from; and the source's five epochs would be five updates.
-        "aru": {"radius": 0.2, "epochs": 20},
+        # The source's five epochs would be five updates. Within its radius of 0.05 no digit of 8x8
+        # pixels is taken for another, which leaves nothing to learn from: the row says so.
+        "aru": {"epochs": 20},
     }
 
     def original_recipe(self) -> Mapping[str, Any]:

@@ -92,7 +92,7 @@ def _judge(
     folder: Path,
     scored: ScoredCase,
 ) -> CaseAudit | None:
-    seen = {cell: _observation(cell, record, folder, scored) for cell, record in cells.items()}
+    seen = {cell: observation_of(cell, record, folder, scored) for cell, record in cells.items()}
     if any(seen[cell] is None for cell in retrains):
         return None
     models = {
@@ -111,7 +111,7 @@ def _judge(
     )
 
 
-def _observation(
+def observation_of(
     cell: Cell, record: Mapping[str, Any], folder: Path, scored: ScoredCase
 ) -> Observation | None:
     """What was kept of a model, None where it was not."""

@@ -68,7 +68,8 @@ def list_benchmarks(as_json: bool) -> None:
 )  # fmt: skip
 @click.option(
     "--audit/--no-audit", default=True, show_default=True,
-    help="Where `retrain` runs, run what an audit needs: more Retrains and all controls.",
+    help="Where `retrain` runs, run what an audit needs: more Retrains and all controls. Elsewhere "
+    "keep what its tests measure of the original, the controls and the methods that run.",
 )  # fmt: skip
 @click.option("--panel", is_flag=True, help="Print every metric, and the audit test by test.")
 @as_json
@@ -137,7 +138,14 @@ def run_benchmark(
         raise click.UsageError(one_line(error)) from error
     with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
         outcome = run_grid(
-            cells, benchmark, found, output, accelerator, progress=progress, evidence=evidence
+            cells,
+            benchmark,
+            found,
+            output,
+            accelerator,
+            progress=progress,
+            evidence=evidence,
+            values=audit,
         )
     if accelerator.is_main_process:
         _report(outcome, output / benchmark.name, as_json, panel)

@@ -14,6 +14,7 @@ from torch import nn
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation_file import packed_observation
 from benchmark_adapters.grid.case_audits import audit_of, with_curves
+from benchmark_adapters.grid.case_values import write_values
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
 from benchmark_adapters.grid.scored_case import ScoredCase
@@ -52,6 +53,7 @@ def run_grid(
     *,
     progress: Callable[[Cell], None] = lambda cell: None,
     evidence: bool = True,
+    values: bool = False,
     run_cell: Callable[[Cell], dict[str, Any]] | None = None,
     scored_case: Callable[[Cell], ScoredCase] | None = None,
 ) -> Outcome:
@@ -60,7 +62,8 @@ def run_grid(
     Retrain comes first in each case, so that the others are compared with it; those of an earlier
     run are compared with a Retrain that came later by their kept logits. A cell that raises is
     named in the outcome and the others are run. progress: called before each cell. evidence:
-    keep weights and logits beside each record. run_cell: makes a cell's record, for whoever
+    keep weights and logits beside each record. values: where a case has no Retrains to judge by,
+    keep what the audit measures, see `write_values`. run_cell: makes a cell's record, for whoever
     measures something else than the whole panel. scored_case: a cell's case, for whoever has it.
     """
 
@@ -84,7 +87,7 @@ def run_grid(
             else:
                 outcome.reused += reused
         try:
-            audit = made.audit({cell: done[cell] for cell in group if cell in done})
+            audit = made.audit({cell: done[cell] for cell in group if cell in done}, values)
         except ValueError as error:
             # Damaged evidence of one case; the others are judged.
             outcome.failed.append((group[0], f"the audit: {error}"))
@@ -134,11 +137,19 @@ class _Made:
             return with_curves(cell.path(self.folder), compared, scored), True
         return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
 
-    def audit(self, cells: Mapping[Cell, Mapping[str, Any]]) -> CaseAudit | None:
-        """What the models of a case come to, None without Retrains that are a yardstick."""
+    def audit(
+        self, cells: Mapping[Cell, Mapping[str, Any]], values: bool = False
+    ) -> CaseAudit | None:
+        """What the models of a case come to, None without Retrains that are a yardstick.
+
+        values: then keep what an audit measures all the same.
+        """
         if self.run_cell is not None:
             return None
-        return audit_of(cells, self.folder, lambda: self._scored(next(iter(cells))))
+        audit = audit_of(cells, self.folder, lambda: self._scored(next(iter(cells))))
+        if audit is None and values:
+            write_values(cells, self.folder, lambda: self._scored(next(iter(cells))))
+        return audit
 
     def _scored(self, cell: Cell) -> ScoredCase:
         if self.scored is None:
