@@ -32,6 +32,11 @@ RESULTS = FOLDER / "results"
     show_default=True, help="Folder of records of trials.",
 )  # fmt: skip
 @click.option(
+    "--forget-only", type=click.Path(path_type=Path, file_okay=False),
+    default=RESULTS / "forget_only", show_default=True,
+    help="Folder of a run of all methods that read the forget set alone.",
+)  # fmt: skip
+@click.option(
     "--document", "documents", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     default=[FOLDER / "COMPARISON.md", FOLDER / "TUNING.md"], show_default=True,
     help="File whose markers are filled.",
@@ -42,6 +47,7 @@ def compare(
     records: Path,
     experiments: Path,
     tuning: Path,
+    forget_only: Path,
     documents: Sequence[Path],
     check: bool,
     as_json: bool,
@@ -53,7 +59,7 @@ def compare(
     with command_errors(failed=True):
         from leaderboards.rendering.rendered_files import stale, write_files
 
-        tables = _tables(records, experiments, tuning)
+        tables = _tables(records, experiments, tuning, forget_only)
         files = {document: _filled(document, tables) for document in documents}
         changed = stale(files) if check else write_files(files)
     what = "stale" if check else "written"
@@ -65,7 +71,8 @@ def compare(
     sys.exit(1 if check and changed else 0)
 
 
-def _tables(records: Path, experiments: Path, tuning: Path) -> dict[str, str]:
+def _tables(records: Path, experiments: Path, tuning: Path, forget_only: Path) -> dict[str, str]:
+    from leaderboards.comparison.forget_only import forget_only_tables
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
     from leaderboards.comparison.tuning_tables import tuning_tables
@@ -76,6 +83,7 @@ def _tables(records: Path, experiments: Path, tuning: Path) -> dict[str, str]:
         "paper.nearness": nearness_tables(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(_read(tuning, trials=True)),
+        **forget_only_tables(forget_only),
     }
 
 

@@ -112,7 +112,8 @@ def test_the_command_fills_the_page_and_says_when_it_is_stale(tmp_path):
     other.write_text(DOCUMENT.format("tuning.class-1"))
     options = [
         "--records", tmp_path / "records", "--experiments", tmp_path / "experiments",
-        "--tuning", tmp_path / "tuning", "--document", page, "--document", other,
+        "--tuning", tmp_path / "tuning", "--forget-only", tmp_path / "none",
+        "--document", page, "--document", other,
     ]  # fmt: skip
     invoke = CliRunner().invoke
     assert invoke(compare, [*map(str, options), "--check"]).exit_code == 1
