@@ -33,7 +33,7 @@ MEASURED: Mapping[str, Mapping[str, str]] = {
 
 
 def forget_only_tables(folder: Path) -> dict[str, str]:
-    """Markdown by name, `forget-only.<scenario>`, of the records of one run folder.
+    """Markdown by name, `forget-only.<benchmark>.<scenario>`, of the records of one run folder.
 
     folder: of records, and of the values beside them. Methods by test-retain (or test) accuracy,
     controls last. Raises ValueError where the values of a scenario are missing or of other models.
@@ -42,7 +42,8 @@ def forget_only_tables(folder: Path) -> dict[str, str]:
     for scenario in sorted(path for path in folder.glob("*/*") if path.is_dir()):
         records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
         if records:
-            tables[f"forget-only.{scenario.name}"] = _table(records, _values(scenario, records))
+            name = f"forget-only.{scenario.parent.name}.{scenario.name}"
+            tables[name] = _table(records, _values(scenario, records))
     return tables
 
 

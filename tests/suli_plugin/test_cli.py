@@ -64,7 +64,8 @@ def test_a_run_prints_its_table_and_says_where_the_records_are(tmp_path):
     assert f"3 records in {tmp_path}/digits" in done.stdout
     # No progress bar where nobody watches.
     assert "cell" not in done.stderr
-    assert len(list(tmp_path.rglob("*.json"))) == 3
+    assert len(list(tmp_path.glob("digits/class-3/*/*.json"))) == 3
+    assert (tmp_path / "digits/class-3/0-values.json").is_file()
 
 
 def test_json_output_is_json_alone(tmp_path):

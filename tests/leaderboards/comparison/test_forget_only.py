@@ -27,8 +27,8 @@ def rows(table):
 
 def test_methods_come_best_first_and_controls_last_with_what_was_measured(folder):
     tables = forget_only_tables(folder)
-    assert set(tables) == {"forget-only.class-3", "forget-only.instance-64"}
-    titles, _, *models = rows(tables["forget-only.class-3"])
+    assert set(tables) == {"forget-only.digits.class-3", "forget-only.digits.instance-64"}
+    titles, _, *models = rows(tables["forget-only.digits.class-3"])
     assert titles[:5] == ["Method", "Retain %", "Forget %", "Test-retain %", "Test-forget %"]
     assert [row[0] for row in models] == [
         "`original`", "`su`", "`logit_mask` (control)", "`bn_drift` (control)",
@@ -41,7 +41,7 @@ def test_methods_come_best_first_and_controls_last_with_what_was_measured(folder
 
 
 def test_samples_have_the_columns_that_apply_to_them(folder):
-    titles, *_ = rows(forget_only_tables(folder)["forget-only.instance-64"])
+    titles, *_ = rows(forget_only_tables(folder)["forget-only.digits.instance-64"])
     assert titles == [
         "Method", "Retain %", "Forget %", "Test %", "Forget, int8 %", "Forget, int4 %", "Passes",
     ]  # fmt: skip
