@@ -15,12 +15,13 @@ from suli_plugin.registry import Registry
 from suli_plugin.request import TRAINING_RECORDS, Resource
 from suli_plugin.unlearner import Unlearner
 
-FORGET_ONLY, RETAINED, TRAINING = "forget-only", "needs retained data", "needs training records"
+FORGET_ONLY, RETAINED = "forget-only", "needs retained data"
+TRAINING = "needs the original's training"
 NO_DATA, YARDSTICK, CONTROL, PEER = "needs no data", "yardstick", "control", "of another harness"
 GROUPS = {
     FORGET_ONLY: "the forget set is all that they train on",
     RETAINED: "they read the retained images, too",
-    TRAINING: "what only the original's training can leave",
+    TRAINING: "a log of it, its last epochs, or shards",
     NO_DATA: "they read no image",
     YARDSTICK: "what unlearning is compared with",
     CONTROL: "they forget nothing and show what a number is worth",

@@ -48,7 +48,7 @@ def test_groups_follow_what_is_needed(name, group):
 @pytest.mark.parametrize(
     ("resources", "group"),
     [
-        ({"training_log", "retain", "forget"}, "needs training records"),
+        ({"training_log", "retain", "forget"}, "needs the original's training"),
         ({"forget", "retain"}, "needs retained data"),
         ({"forget", "reference", "fresh_model"}, "forget-only"),
         ({"fresh_model", "image_shape"}, "needs no data"),
