@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -89,6 +90,7 @@ def _computation(model: nn.Module, session: Session) -> list[Any]:
     """What else decides them, to the last bit, JSON-able."""
     logits = session.logits_of
     return [
+        version("suli-plugin"),
         str(model),
         tensors_hash(model.state_dict()),
         [name for name, parameter in model.named_parameters() if parameter.requires_grad],

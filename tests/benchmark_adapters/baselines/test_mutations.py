@@ -55,7 +55,9 @@ MARKED = list(marked_tests())
 @pytest.mark.parametrize(
     "test", [test for *_, test in MARKED], ids=[f"{stem}-{name}" for stem, name, _ in MARKED]
 )
-def test_a_property_test_fails_without_what_is_characteristic(test, monkeypatch):
+def test_a_property_test_fails_without_what_is_characteristic(test, monkeypatch, tmp_path):
+    # What a mutated method computes must not be kept for those that are not.
+    monkeypatch.setenv("SULI_CACHE", str(tmp_path))
     test.mutation(monkeypatch)
     with pytest.raises(Exception) as failed, any_example_will_do():
         test()
