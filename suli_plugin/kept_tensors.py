@@ -22,7 +22,7 @@ def cache_folder() -> Path:
     """Where what is made once is kept: SULI_CACHE, or suli-plugin in the user's cache folder."""
     own = os.environ.get("SULI_CACHE")
     users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(users) / "suli-plugin" / "decoded"
+    return Path(own) if own else Path(users) / "suli-plugin"
 
 
 def kept_tensors(

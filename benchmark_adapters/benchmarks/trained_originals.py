@@ -27,8 +27,8 @@ def trained_original(
 ) -> nn.Module:
     """The original that a recipe makes of these images, on the CPU.
 
-    key: a hash of images, recipe and network. The weights are kept in the folder of the decoded
-    images (SULI_CACHE), under the key and the precision they were trained in.
+    key: a hash of images, recipe and network. The weights are kept in the cache folder
+    (SULI_CACHE), under the key and the precision they were trained in.
     """
     model = fresh_model()
 

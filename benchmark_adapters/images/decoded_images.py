@@ -77,7 +77,7 @@ def decoded(encoded: EncodedImages, accelerator: Accelerator | None = None) -> K
 
 
 def _cached(encoded: EncodedImages, *, may_write: bool) -> Kept:
-    path = cache_folder() / f"{encoded.key()}.safetensors"
+    path = cache_folder() / f"pixels-{encoded.key()}.safetensors"
     found = read_pixels(path, count=len(encoded))
     if found is not None:
         return found
