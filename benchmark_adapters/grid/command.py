@@ -28,7 +28,9 @@ from benchmark_adapters.grid.options import (
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.run import Outcome
+    from benchmark_adapters.grid.outcome import Outcome
+    from benchmark_adapters.grid.plan import Cell
+    from benchmark_adapters.grid.shard import Shard
     from suli_plugin.benchmark import Benchmark
 
 
@@ -71,6 +73,15 @@ def list_benchmarks(as_json: bool) -> None:
     help="Where `retrain` runs, run what an audit needs: more Retrains and all controls. Elsewhere "
     "keep what its tests measure of the original, the controls and the methods that run.",
 )  # fmt: skip
+@click.option(
+    "--dry-run", is_flag=True,
+    help="Run nothing: list the cells, what is cached, and what the others will cost in passes.",
+)  # fmt: skip
+@click.option(
+    "--shard", metavar="I/N",
+    help="Run part I of N alone; by default that of SLURM_ARRAY_TASK_ID where it is set. "
+    "`suli bench merge` makes one folder of all.",
+)  # fmt: skip
 @click.option("--panel", is_flag=True, help="Print every metric, and the audit test by test.")
 @as_json
 def run_benchmark(
@@ -90,6 +101,8 @@ def run_benchmark(
     evidence: bool,
     retrains: int,
     audit: bool,
+    dry_run: bool,
+    shard: str | None,
     panel: bool,
     as_json: bool,
 ) -> None:
@@ -99,16 +112,19 @@ def run_benchmark(
     suli bench run digits
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
-    suli bench run digits --methods all,suli@tuned --seeds 0
+    suli bench run digits --methods all,suli@tuned --seeds 0 --dry-run
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
     """
     from benchmark_adapters.grid.plan import plan
     from benchmark_adapters.grid.run import run_grid
+    from benchmark_adapters.grid.shard import shard_of
     from suli_plugin.plugins import registry
 
-    check_writable(output)
+    if not dry_run:
+        check_writable(output)
     try:
+        part = shard_of(shard)
         accelerator = command_accelerator(mixed_precision)
         found = registry()
         benchmark = made_benchmark(
@@ -132,10 +148,15 @@ def run_benchmark(
             changes=changes_by_label(changes),
             accelerator=accelerator,
         )
+        cells = part.of(cells) if part else cells
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
+            _tell_part(part, len(cells))
     except (TypeError, ValueError) as error:
         raise click.UsageError(one_line(error)) from error
+    if dry_run:
+        _tell_expected(cells, output, as_json)
+        return
     with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
         outcome = run_grid(
             cells,
@@ -150,6 +171,30 @@ def run_benchmark(
     if accelerator.is_main_process:
         _report(outcome, output / benchmark.name, as_json, panel)
     sys.exit(1 if outcome.failed else 0)
+
+
+def _tell_part(part: Shard | None, count: int) -> None:
+    if part is not None:
+        click.echo(f"part {part}, by {part.told}: {count} cells", err=True)
+
+
+def _tell_expected(cells: Sequence[Cell], output: Path, as_json: bool) -> None:
+    from benchmark_adapters.grid.dry_run import expected, expected_text
+
+    rows = expected(cells, output)
+    if not as_json:
+        click.echo(expected_text(rows))
+        return
+    found = [
+        {
+            "cell": str(row.cell),
+            "path": str(row.cell.path(output)),
+            "cached": row.cached,
+            "passes": row.passes,
+        }
+        for row in rows
+    ]
+    click.echo(json.dumps(found, indent=1))
 
 
 def _report(outcome: Outcome, folder: Path, as_json: bool, panel: bool) -> None:

@@ -79,6 +79,8 @@ def plan(
     cells = []
     for scenario in chosen:
         scope = scope_of(scenario)
+        # Cells share their cases, and to hash a case may take a while.
+        cases = {seed: benchmark.fingerprint(scenario, seed) for seed in seeds}
         for label in _with_audit(labels, benchmark, registry, scope, retrains):
             if scope not in registry.unlearner(label, scope).needs:
                 if label in methods and len(chosen) == 1:
@@ -87,7 +89,9 @@ def plan(
             settings = {**settings_of(benchmark.settings, label), **changes.get(label, {})}
             unlearner = registry.unlearner(label, scope, settings)
             cells += [
-                _cell(benchmark, registry, scenario, label, unlearner, seed, accelerator)
+                _cell(
+                    benchmark, registry, scenario, label, unlearner, seed, cases[seed], accelerator
+                )
                 for seed in seeds
             ]
     return cells
@@ -144,9 +148,9 @@ def _cell(
     label: str,
     unlearner: Unlearner,
     seed: int,
+    case: str,
     accelerator: Accelerator,
 ) -> Cell:
-    case = benchmark.fingerprint(scenario, seed)
     key = cell_key(
         unlearner,
         registry.origins[unlearner.name],

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ def read_record(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a whole record: {error}") from error
     checked: dict[str, Any] = record
     return checked
+
+
+def total_passes(record: Mapping[str, Any]) -> int:
+    """Samples forwarded and backwarded, stop checks included."""
+    return sum(sum(kind.values()) for kind in record["passes"].values())
 
 
 def check_record(record: Any) -> None:

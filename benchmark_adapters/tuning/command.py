@@ -28,7 +28,7 @@ from benchmark_adapters.grid.options import (
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.run import Outcome
+    from benchmark_adapters.grid.outcome import Outcome
     from benchmark_adapters.tuning.choice import TunedMethod
 
 

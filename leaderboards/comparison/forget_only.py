@@ -8,13 +8,12 @@ from typing import Any
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.grid.case_values import VALUES, read_values
-from benchmark_adapters.records.record import read_record
+from benchmark_adapters.records.record import read_record, total_passes
 from leaderboards.comparison.paper import (
     CLASS_WISE,
     INSTANCE_WISE,
     PERCENT,
     markdown_table,
-    total_passes,
 )
 
 Record = Mapping[str, Any]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from benchmark_adapters.records.record import total_passes
 from leaderboards.board.paper_values import paper_values
 
 Record = Mapping[str, Any]
@@ -184,11 +185,6 @@ def _of_scenario(own: Sequence[Record], scenario: str) -> list[Record]:
 
 def _labels(reported: Iterable[str], own: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys([*reported, *(record["method"] for record in own)]))
-
-
-def total_passes(record: Record) -> int:
-    """Samples forwarded and backwarded, stop checks included."""
-    return sum(sum(kind.values()) for kind in record["passes"].values())
 
 
 def spread_of(values: Iterable[float | None]) -> Spread | None:

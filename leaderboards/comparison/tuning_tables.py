@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmark_adapters.records.record import canonical
+from benchmark_adapters.records.record import canonical, total_passes
 from benchmark_adapters.tuning.trial_table import METRICS
-from leaderboards.comparison.paper import markdown_table, number, spread_of, total_passes
+from leaderboards.comparison.paper import markdown_table, number, spread_of
 
 Record = Mapping[str, Any]
 

@@ -1,0 +1,163 @@
+"""How a cell's record comes about: found, compared again, or made by running its method."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import nn
+
+from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.audit.observation_file import packed_observation
+from benchmark_adapters.grid.case_audits import audit_of, with_curves
+from benchmark_adapters.grid.case_values import write_values
+from benchmark_adapters.grid.plan import Cell
+from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
+from benchmark_adapters.grid.scored_case import ScoredCase
+from benchmark_adapters.grid.stored_retrained import StoredRetrained, find_retrained
+from benchmark_adapters.records.evidence import evidence_path, load_unlearned, write_evidence
+from benchmark_adapters.records.record import read_record, write_record
+from benchmark_adapters.records.run_record import Measured, run_record
+from suli_plugin.registry import Registry
+from suli_plugin.runner import run
+
+
+@dataclass
+class CellMaker:
+    """Makes the records of one case's cells after another's; `scored` is that of the current."""
+
+    scored_case: Callable[[Cell], ScoredCase]
+    registry: Registry
+    folder: Path
+    accelerator: Accelerator
+    evidence: bool
+    run_cell: Callable[[Cell], dict[str, Any]] | None
+    scored: ScoredCase | None = None
+
+    def record(self, cell: Cell) -> tuple[dict[str, Any], bool]:
+        """A cell's record, and whether the method did not have to run for it."""
+        case = (cell.benchmark, cell.scenario, cell.seed, cell.case)
+        retrained = find_retrained(self.folder, *case)
+        there = reusable(cell, self.folder)
+        if there is not None and rightly_compared(cell, there, retrained):
+            return there, True
+        made, reused = self._new(cell, there, retrained)
+        if self.accelerator.is_main_process:
+            write_record(cell.path(self.folder), made)
+            made = read_record(cell.path(self.folder))
+        return made, reused
+
+    def _new(
+        self, cell: Cell, there: Mapping[str, Any] | None, retrained: StoredRetrained | None
+    ) -> tuple[dict[str, Any], bool]:
+        if self.run_cell is not None:
+            return self.run_cell(cell), False
+        scored = self._scored(cell)
+        scored.compare_with(retrained)
+        logits = evidence_path(cell.path(self.folder), there, "logits") if there else None
+        if there and logits:
+            compared = scored.compare_again(there, logits)
+            return with_curves(cell.path(self.folder), compared, scored), True
+        return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
+
+    def audit(
+        self, cells: Mapping[Cell, Mapping[str, Any]], values: bool = False
+    ) -> CaseAudit | None:
+        """What the models of a case come to, None without Retrains that are a yardstick.
+
+        values: then keep what an audit measures all the same.
+        """
+        if self.run_cell is not None:
+            return None
+        audit = audit_of(cells, self.folder, lambda: self._scored(next(iter(cells))))
+        if audit is None and values:
+            write_values(cells, self.folder, lambda: self._scored(next(iter(cells))))
+        return audit
+
+    def _scored(self, cell: Cell) -> ScoredCase:
+        if self.scored is None:
+            self.scored = self.scored_case(cell)
+        return self.scored
+
+
+def reusable(cell: Cell, folder: Path) -> dict[str, Any] | None:
+    """The cell's record if it is there, whole, and of this very cell."""
+    try:
+        record = read_record(cell.path(folder))
+    except ValueError:
+        return None
+    return record if record["cell"] == cell.key else None
+
+
+def rightly_compared(
+    cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
+) -> bool:
+    """Whether its distances are to this very Retrain, if there is one."""
+    if retrained is None or cell.label == RETRAIN:
+        return True
+    return bool(record["compared_with"] == retrained.hash)
+
+
+def _run_cell(
+    cell: Cell, scored: ScoredCase, registry: Registry, folder: Path, evidence: bool
+) -> dict[str, Any]:
+    known = scored.known_of(cell)
+    before = trained_before(folder, known) if is_repeat(cell.unlearner) else None
+    if before is not None:
+        return _trained_for_another_seed(cell, scored, *before, folder, evidence)
+    unlearned = run(
+        cell.unlearner,
+        scored.case.original,
+        scored.case.request,
+        accelerator=scored.accelerator,
+        seed=cell.seed,
+    )
+    return run_record(
+        unlearned,
+        registry.origins[cell.unlearner.name],
+        benchmark=cell.benchmark,
+        scenario=cell.scenario,
+        label=cell.label,
+        cell=cell.key,
+        measured=_measured(cell, scored, unlearned.model, folder, evidence),
+    )
+
+
+def _trained_for_another_seed(
+    cell: Cell,
+    scored: ScoredCase,
+    record: Mapping[str, Any],
+    weights: Path,
+    folder: Path,
+    evidence: bool,
+) -> dict[str, Any]:
+    """The record of a training that another case of the run folder has made already."""
+    skeleton = cell.unlearner.skeleton(scored.case.fresh_model)
+    model = load_unlearned(weights, record["evidence"]["model"]["sha256"], skeleton)
+    measured = _measured(cell, scored, model.to(scored.accelerator.device), folder, evidence)
+    return {
+        **record,
+        **dataclasses.asdict(measured),
+        "seed": cell.seed,
+        "cell": cell.key,
+        "notes": {**record.get("notes", {}), "trained_for_seed": record["seed"]},
+    }
+
+
+def _measured(
+    cell: Cell, scored: ScoredCase, model: nn.Module, folder: Path, evidence: bool
+) -> Measured:
+    recipe = cell.unlearner.hyperparameters() if cell.label == RETRAIN else None
+    measured = scored.measure(model, cell.case, label=cell.label, recipe=recipe)
+    if not evidence or not scored.accelerator.is_main_process:
+        return measured
+    stem = cell.path(folder).with_suffix("")
+    features = packed_observation(scored.observations[cell.label])
+    kept = write_evidence(stem, model, scored.logits, features)
+    # What is in a file can be read again.
+    del scored.observations[cell.label]
+    return replace(measured, evidence=kept)
