@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmark_adapters.deletion.case import BENCHMARK, case_of, scenario_of
-from benchmark_adapters.deletion.judgement import judgement_of
+from benchmark_adapters.deletion.judgement import judgement_of, risen
 from benchmark_adapters.records.run_record import cell_of_record
 
 Receipt = Mapping[str, Any]
@@ -118,5 +118,11 @@ def _of_run(receipt: Receipt) -> Iterator[str]:
         yield "its updates took longer than all of it"
     if receipt["judgement"] != judgement_of(receipt):
         yield "its judgement is not the one that its metrics give"
+    # What receipts of before do not tell contradicts nothing.
+    back = risen(receipt["original_metrics"], record["metrics"])
+    if receipt.get("came_back", back) != back:
+        yield "what came back is not what its metrics give"
+    if receipt.get("parent") is not None and not receipt["forgotten_before"]:
+        yield "it names its parent's receipt, and nothing that was forgotten earlier"
     if record["versions"]["suli-plugin"] != receipt["versions"]["suli-plugin"]:
         yield "the version of suli-plugin stands in two places, which differ"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmark_adapters.deletion.class_order import OrderedData, said_of_order
 from benchmark_adapters.deletion.copies import copies_in_splits
@@ -21,6 +21,7 @@ from suli_plugin.images import ImageSet, Kind
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+T = TypeVar("T")
 _KINDS: Mapping[SetName, Kind] = {"forget": "forget", "retain": "retain"}
 
 
@@ -74,6 +75,16 @@ class DeletionData:
     def test(self) -> ImageSet | None:
         """Data never trained on, for scores only."""
         return self.images.get("test")
+
+    def without(self, names: Collection[str]) -> DeletionData:
+        """The same without these sets."""
+
+        def rest(of: Mapping[SetName, T]) -> dict[SetName, T]:
+            return {name: value for name, value in of.items() if name not in names}
+
+        return replace(
+            self, places=rest(self.places), images=rest(self.images), hashes=rest(self.hashes)
+        )
 
     @property
     def class_names(self) -> list[str]:

@@ -24,8 +24,9 @@ def set_apart(places: Places, before: ForgottenBefore) -> Places:
     """The sets of a request without what was forgotten earlier, and that in sets of its own.
 
     Classes are taken out of retain, reference and test; those that this request forgets once more
-    are its own. Ids are taken out of the training samples that are kept. Raises ValueError where
-    nothing is left of a set.
+    are its own. Ids are taken out of the training samples that are kept. Where no retain data have
+    it, what is left of it in the training split is measured. Raises ValueError where nothing is
+    left of a set.
     """
     if not before.requests:
         return places
@@ -43,7 +44,26 @@ def set_apart(places: Places, before: ForgottenBefore) -> Places:
             found[_MEASURED[name]] = place.where(classes)
         if bool(samples.any()):
             found["ids_forgotten_before"] = place.where(samples)
+    if places.split is None:
+        for name, place in _in_training_split(places, earlier, before).items():
+            found.setdefault(name, place)
     return replace(places, of=found)
+
+
+def _in_training_split(
+    places: Places, earlier: list[int], before: ForgottenBefore
+) -> dict[SetName, Place]:
+    """What was forgotten earlier in the split that was read for the forget set."""
+    forget = places.of["forget"]
+    everything = torch.arange(len(forget.base))
+    rest = Place(forget.base, everything[~torch.isin(everything, forget.rows)])
+    classes = torch.isin(rest.base.labels[rest.rows], torch.tensor(earlier).long())
+    samples = torch.isin(rest.rows, _samples(rest.base, before)) & ~classes
+    found: dict[SetName, Place] = {
+        "forgotten_before": rest.where(classes),
+        "ids_forgotten_before": rest.where(samples),
+    }
+    return {name: place for name, place in found.items() if len(place.rows)}
 
 
 def _kept(name: str, place: Place, mask: Tensor) -> Place:

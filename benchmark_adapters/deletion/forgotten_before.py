@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.deletion.checkpoint_files import RECEIPT, RECEIPT_LIMIT
 from benchmark_adapters.deletion.wording import counted
-from benchmark_adapters.hub.access import HubSource
+from benchmark_adapters.hub.access import HubError, HubSource
 from benchmark_adapters.hub.files import hub_files
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.records.strict_json import strict_json
@@ -46,9 +47,13 @@ class EarlierRequest:
 
 @dataclass(frozen=True)
 class ForgottenBefore:
-    """The earlier requests of an original, the oldest first; none of most originals."""
+    """The earlier requests of an original, the oldest first; none of most originals.
+
+    receipt: SHA-256 of the file of the original's own receipt, None where there is none.
+    """
 
     requests: tuple[EarlierRequest, ...] = ()
+    receipt: str | None = field(default=None, compare=False)
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -76,12 +81,11 @@ class ForgottenBefore:
 
     def with_ids(self, known: Mapping[str, tuple[str, ...]]) -> ForgottenBefore:
         """The same with ids where they were open. known: ids by the hash of their forget set."""
-        return ForgottenBefore(
-            tuple(
-                replace(each, ids=known.get(each.sha256)) if each.ids is None else each
-                for each in self.requests
-            )
+        requests = (
+            replace(each, ids=known.get(each.sha256)) if each.ids is None else each
+            for each in self.requests
         )
+        return replace(self, requests=tuple(requests))
 
     def as_list(self) -> list[dict[str, Any]]:
         """The requests as JSON has them."""
@@ -104,7 +108,8 @@ def forgotten_before(original: LoadedOriginal) -> ForgottenBefore:
     if original.config.unlearning is None:
         return NOTHING
     requests = _checked_requests(original)
-    return requests.with_ids(_ids(original)) if requests.untold else requests
+    receipt, sha256 = _own_receipt(original)
+    return replace(requests.with_ids(_ids(receipt)), receipt=sha256)
 
 
 def block_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -164,12 +169,24 @@ def _request(value: Mapping[str, Any]) -> EarlierRequest:
     )
 
 
-def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
+def _own_receipt(original: LoadedOriginal) -> tuple[Mapping[str, Any], str | None]:
+    """The receipt of these very weights that is beside them, and its file's hash, if any is."""
+    try:
+        data = receipt_beside(original)
+        receipt = strict_json(data, RECEIPT, limit=RECEIPT_LIMIT, hidden=True)
+        if receipt["result"]["sha256"] == original.sha256:
+            return receipt, hashlib.sha256(data).hexdigest()
+    except HubError:
+        # Not to be had just now is not absent.
+        raise
+    except (KeyError, TypeError, ValueError):
+        pass
+    return {}, None
+
+
+def _ids(receipt: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Of each instance-wise forget set, by its hash, the ids that the receipt lists."""
     try:
-        receipt = strict_json(receipt_beside(original), RECEIPT, limit=RECEIPT_LIMIT, hidden=True)
-        if receipt["result"]["sha256"] != original.sha256:
-            return {}
         parts = [receipt["forget_set"], *receipt["forgotten_before"]]
         return {part["sha256"]: tuple(part["ids"]) for part in parts if part["ids"]}
     except (KeyError, TypeError, ValueError):
@@ -179,7 +196,10 @@ def _ids(original: LoadedOriginal) -> dict[str, tuple[str, ...]]:
 def receipt_beside(original: LoadedOriginal) -> bytes:
     """The receipt's bytes beside some weights. Raises ValueError if there is none to be read."""
     if original.commit is not None:
-        return hub_files(HubSource(original.source, original.commit), None).read(RECEIPT)
+        files = hub_files(HubSource(original.source, original.commit), None)
+        if RECEIPT not in files.names:
+            raise ValueError(f"{files.where} has no {RECEIPT}")
+        return files.read(RECEIPT)
     place = Path(original.source).expanduser()
     try:
         return ((place if place.is_dir() else place.parent) / RECEIPT).read_bytes()

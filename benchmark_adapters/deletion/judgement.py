@@ -139,5 +139,11 @@ def came_back(before: Mapping[str, float], after: Mapping[str, float]) -> dict[s
     }
 
 
+def risen(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
+    """What a receipt says of those: the accuracy of the original and of the unlearned model."""
+    back = came_back(before, after)
+    return {name: {"original": before[name], "unlearned": back[name]} for name in back}
+
+
 def _back(facts: Mapping[str, Any]) -> dict[str, float]:
     return came_back(facts["original_metrics"], facts["record"]["metrics"])

@@ -10,7 +10,9 @@ card             sha256 of README.md without its last section, which names its p
 files            sha256 of every other file of the checkpoint
 reads            the resources that the method read
 original_metrics the original's, on the same data as the record's `metrics`
+parent           sha256 of the file of the original's own receipt, null where it has none
 forgotten_before what earlier requests made the original forget, the oldest first
+came_back        of that, the accuracies that rose, before and after
 kept_classes     the accuracy on each class that was kept, before and after
 judgement        what was accepted, and whether the outcome is that (`judgement`)
 not_measured     what was not measured, and why
@@ -40,7 +42,7 @@ from benchmark_adapters.deletion.checkpoint_files import (
 )
 from benchmark_adapters.deletion.contradictions import contradictions
 from benchmark_adapters.deletion.data import DeletionData
-from benchmark_adapters.deletion.judgement import judgement_of
+from benchmark_adapters.deletion.judgement import judgement_of, risen
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import source_and_split
 from benchmark_adapters.deletion.receipt_fields import DATA_LIBRARIES, FORMAT, check_fields
@@ -71,6 +73,8 @@ def facts_of(
         "result": {"weights_file": WEIGHTS, "state_hash": outcome.record["unlearned_hash"]},
         "original_metrics": outcome.original_metrics,
         "kept_classes": [vars(each) for each in outcome.kept],
+        "parent": request.data.before.receipt,
+        "came_back": risen(outcome.original_metrics, outcome.record["metrics"]),
         "judgement": {"at_most": request.at_most},
         "record": _record(request, outcome, command),
         "versions": {name: version(name) for name in DATA_LIBRARIES},
@@ -110,11 +114,19 @@ def read_receipt(folder: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{folder} holds no receipt ({RECEIPT}): {error.strerror}") from error
-    receipt = strict_json(data, str(path), limit=RECEIPT_LIMIT, hidden=True)
+    return checked_fields(data, str(path))
+
+
+def checked_fields(data: bytes, name: str) -> dict[str, Any]:
+    """The receipt in a file's bytes, if its fields are all there. name: of the file.
+
+    Raises ValueError.
+    """
+    receipt: dict[str, Any] = strict_json(data, name, limit=RECEIPT_LIMIT, hidden=True)
     try:
         check_fields(receipt)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
     return receipt
 
 

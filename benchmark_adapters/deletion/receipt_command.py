@@ -1,4 +1,4 @@
-"""`suli receipt verify`. Imports torch inside the command."""
+"""`suli receipt verify` and `suli receipt history`. Imports torch inside the command."""
 
 from __future__ import annotations
 
@@ -25,14 +25,24 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(receipt)
 
 
+models = click.option(
+    "--model", "models", multiple=True, metavar="SOURCE",
+    help="Where the original is, if a folder; of a chain as often as there are originals.",
+)  # fmt: skip
+
+
 @click.group()
 def receipt() -> None:
-    """Check what an unlearned checkpoint says about itself."""
+    """Check what an unlearned checkpoint says about itself, and where it came from."""
 
 
 @receipt.command("verify")
 @click.argument("source", metavar="DIR|ORG/NAME[@REV]")
-@click.option("--model", metavar="SOURCE", help="Where the original is, if a folder.")
+@models
+@click.option(
+    "--chain", is_flag=True,
+    help="The receipts of its original, of that one's original and so on, too.",
+)  # fmt: skip
 @click.option("--dataset", metavar="SOURCE", help="Where the data are, if a folder.")
 @click.option(
     "--level", type=click.Choice(["rescore", "rerun"]), default="rescore", show_default=True,
@@ -47,7 +57,8 @@ def receipt() -> None:
 @as_json
 def verify(
     source: str,
-    model: str | None,
+    models: tuple[str, ...],
+    chain: bool,
     dataset: str | None,
     level: Level,
     public_key: Path | None,
@@ -67,6 +78,11 @@ def verify(
     suli receipt verify unlearned
     suli receipt verify org/name --level rerun --public-key signer.pub
     suli receipt verify unlearned --model originals/resnet20 --dataset cifar10
+    suli receipt verify third --chain --model archive/first --model archive/second
+
+    With --chain the same is done for every checkpoint that this one came from, as far as they are
+    on the Hub, beside it, or named with --model; requests whose checkpoint can't be reached are
+    named and not checked.
 
     Exit codes: 0 everything matches, 1 something differs or could not be checked
     (--allow-unchecked: 0 for the latter), 2 wrong usage.
@@ -75,16 +91,54 @@ def verify(
         from benchmark_adapters.deletion.signature import signer_of
 
         signer = signer_of(public_key, identity, issuer)
+        if len(models) > 1 and not chain:
+            raise ValueError("one checkpoint has one original: several --model are for --chain")
     with one_line_errors(failed=True):
+        from benchmark_adapters.deletion.chain_checks import verify_chain
         from benchmark_adapters.deletion.receipt_check import verify_receipt
 
-        checks = verify_receipt(source, model=model, dataset=dataset, level=level, signer=signer)
+        if chain:
+            checks = verify_chain(
+                source, places=models, dataset=dataset, level=level, signer=signer
+            )
+        else:
+            model = next(iter(models), None)
+            checks = verify_receipt(
+                source, model=model, dataset=dataset, level=level, signer=signer
+            )
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         for check in checks:
             click.echo(f"{check.state:12} {check.what}: {check.detail}")
     _end(checks, allow_unchecked)
+
+
+@receipt.command("history")
+@click.argument("source", metavar="DIR|ORG/NAME[@REV]")
+@models
+@as_json
+def history(source: str, models: tuple[str, ...], as_json: bool) -> None:
+    """Show what a checkpoint was made to forget, request after request, the oldest first.
+
+    Each receipt names its parent, the receipt of the checkpoint that it was made from, by hash.
+    Parents are looked for on the Hub where a receipt says so, among --model, and beside the
+    checkpoint; of those that can't be reached, later receipts tell what was forgotten.
+    Nothing is verified: `suli receipt verify --chain` does that.
+
+    
+    suli receipt history third
+    suli receipt history org/name --model archive/first --json
+    """
+    with one_line_errors(failed=True):
+        from benchmark_adapters.deletion.chain import chain_of
+        from benchmark_adapters.deletion.chain_history import history_of, history_text
+
+        chain = chain_of(source, models)
+        if as_json:
+            click.echo(json.dumps(history_of(chain), indent=1))
+        else:
+            click.echo(history_text(chain))
 
 
 def _end(checks: list[Check], allow_unchecked: bool) -> None:

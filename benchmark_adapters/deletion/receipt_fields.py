@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from benchmark_adapters.deletion.judgement import UNSEEN, VERDICTS
+from benchmark_adapters.deletion.judgement import EARLIER_CLASSES, EARLIER_IDS, UNSEEN, VERDICTS
 from benchmark_adapters.deletion.measures import KeptClass
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import SetName
@@ -44,8 +44,9 @@ from suli_plugin.history import HistoryEntry
 from suli_plugin.registry import Origin
 from suli_plugin.unlearner import RESOURCES, SCOPES
 
-# 2: every field is checked, and those of 1 do not have them all.
-FORMAT = "suli-receipt/2"
+# 3: a receipt names its parent's hash and what came back. 2 has all of it but these, and is read.
+FORMAT = "suli-receipt/3"
+WITHOUT_PARENT = "suli-receipt/2"
 # Those that read and write data, beside the record's.
 DATA_LIBRARIES = ("suli-plugin", "datasets", "huggingface-hub", "pillow", "safetensors")
 SETS: tuple[str, ...] = get_args(SetName)
@@ -97,6 +98,7 @@ _EARLIER = {
     "class_names": listed(TEXT),
     "ids": or_null(listed(TEXT)),
 }
+_CHANGE = {"original": NUMBER, "unlearned": NUMBER}
 _JUDGEMENT = {
     "at_most": NUMBER,
     "unseen": or_null(NUMBER),
@@ -151,8 +153,8 @@ _RECORD = {
     "created": MOMENT,
     "digest": SHA256,
 }
-_RECEIPT = {
-    "format": one_of(FORMAT),
+_OLDER = {
+    "format": one_of(WITHOUT_PARENT),
     "original": an_object(_ORIGINAL),
     "dataset": an_object(_DATASET),
     "forget_set": an_object(_FORGET_SET),
@@ -169,7 +171,13 @@ _RECEIPT = {
     "versions": an_object(dict.fromkeys(DATA_LIBRARIES, TEXT)),
     "digest": SHA256,
 }
-_check: Check = an_object(_RECEIPT)
+_RECEIPT = {
+    **_OLDER,
+    "format": one_of(FORMAT),
+    "parent": or_null(SHA256),
+    "came_back": named(an_object(_CHANGE), among=(*EARLIER_CLASSES, EARLIER_IDS)),
+}
+_CHECKS: dict[str, Check] = {FORMAT: an_object(_RECEIPT), WITHOUT_PARENT: an_object(_OLDER)}
 
 
 def check_fields(receipt: Any) -> None:
@@ -178,9 +186,10 @@ def check_fields(receipt: Any) -> None:
     Another format is told first: its fields would be misread.
     """
     found = receipt.get("format") if isinstance(receipt, dict) else None
-    if isinstance(found, str) and found.startswith("suli-receipt/") and found != FORMAT:
+    found = found if isinstance(found, str) else ""
+    if found.startswith("suli-receipt/") and found not in _CHECKS:
         raise ValueError(
-            f"it has the format {found!r}, this version reads {FORMAT!r}; verify it with the "
-            f"version of suli-plugin that wrote it"
+            f"it has the format {found!r}, this version reads {FORMAT!r} and {WITHOUT_PARENT!r}; "
+            f"verify it with the version of suli-plugin that wrote it"
         )
-    _check(receipt, "")
+    _CHECKS.get(found, _CHECKS[FORMAT])(receipt, "")

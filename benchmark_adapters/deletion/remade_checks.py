@@ -13,6 +13,7 @@ from benchmark_adapters.deletion.data import DeletionData, load_deletion_data
 from benchmark_adapters.deletion.forgotten_before import ForgottenBefore, forgotten_before
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import options_of, parts_of
+from benchmark_adapters.deletion.receipt_fields import SETS, WITHOUT_PARENT
 from benchmark_adapters.deletion.request import DeletionRequest, make_request
 from benchmark_adapters.deletion.unlearned_checkpoint import handed_on, unlearned_config
 from benchmark_adapters.images.sample_names import OtherContent
@@ -26,7 +27,9 @@ from suli_plugin.registry import Registry
 
 Receipt = Mapping[str, Any]
 # Where original and data are, of which another place has the same.
+PARENT = "parent's receipt"
 _ORIGINAL_PLACE = ("original.source", "original.commit", "original.folder", "original.weights_file")
+_EARLIER_SETS = tuple(name for name in SETS if "forgotten_before" in name)
 _DATA_PLACE = ("dataset.source", "dataset.commit", "dataset.folder", "dataset.config",
                "dataset.options.dataset")  # fmt: skip
 
@@ -78,10 +81,27 @@ def earlier_check(
     if found != told:
         wrong = differences(told.as_list(), found.as_list(), "forgotten_before")
         return found, [Check(what, "differs", "; ".join(wrong))]
+    parent = parent_check(receipt, own.receipt)
     if found != own:
-        return found, [unknown(what, f"no receipt beside the original lists {own.untold} ids")]
+        lost = unknown(what, f"no receipt beside the original lists {own.untold} ids")
+        return found, [lost, *parent]
     words = ", ".join(request.words for request in told.requests)
-    return found, [Check(what, "matches", words)] * bool(words)
+    return found, [*[Check(what, "matches", words)] * bool(words), *parent]
+
+
+def parent_check(receipt: Receipt, found: str | None) -> list[Check]:
+    """Whether the receipt beside the original is the parent. found: the hash of its file."""
+    what, told = PARENT, receipt.get("parent")
+    if not receipt["forgotten_before"]:
+        return []
+    if receipt["format"] == WITHOUT_PARENT:
+        why = f"none named, as in all of {WITHOUT_PARENT}; the original's weights are told by hash"
+        return [Check(what, "matches", why)]
+    if found is None and told is None:
+        return [Check(what, "matches", "the original had none, and has none")]
+    if found is None:
+        return [unknown(what, f"no receipt beside the original has the hash {told!s:.12}...")]
+    return [hashes(what, told, found)]
 
 
 def data_checks(
@@ -105,6 +125,9 @@ def data_checks(
     data = _data(options_of(receipt, dataset), model, before, accelerator)
     if isinstance(data, Check):
         return None, [data]
+    if receipt["format"] == WITHOUT_PARENT:
+        # Those looked for what was forgotten earlier in retain and test data alone.
+        data = data.without({name for name in _EARLIER_SETS if name not in told["sets"]})
     checks = list(_sets(told["sets"], data))
     whole = all(check.state == "matches" for check in checks)
     return data if whole else None, checks

@@ -154,6 +154,6 @@ def test_the_command_says_it_in_one_line(text, why, receipt, tmp_path):
 def test_a_format_of_before_is_told_in_one_line(receipt):
     with pytest.raises(ValueError) as caught:
         check_fields({**receipt, "format": "suli-receipt/1"})
-    assert "has the format 'suli-receipt/1', this version reads 'suli-receipt/2'" in str(
+    assert "has the format 'suli-receipt/1', this version reads 'suli-receipt/3' and" in str(
         caught.value
     )

@@ -12,10 +12,11 @@ from small_images import own_cache  # noqa: F401  # an autouse fixture
 from benchmark_adapters.deletion.data import load_deletion_data
 from benchmark_adapters.deletion.forgotten_before import forgotten_before
 from benchmark_adapters.deletion.options import DataOptions
-from benchmark_adapters.deletion.receipt import read_receipt
+from benchmark_adapters.deletion.receipt import check_receipt, read_receipt
 from benchmark_adapters.deletion.receipt_check import verify_receipt
 from benchmark_adapters.deletion.request import make_request
 from benchmark_adapters.originals.load import load_original
+from benchmark_adapters.records.record import digest
 from suli_plugin.plugins import registry
 
 FAR = ("--set", "lr=0.001", "--set", "epochs=30", "--set", "batch_norm=frozen")
@@ -87,8 +88,10 @@ def test_a_third_request_knows_of_both(without_three, digits, tmp_path):
     assert "forgotten earlier: class three (su), class five (su)" in done.stderr
     receipt = read_receipt(tmp_path / "third")
     assert [request["classes"] for request in receipt["forgotten_before"]] == [[3], [5]]
-    why = receipt["not_measured"]["accuracy on what was forgotten earlier"]
-    assert why == "no retain or test data have it"
+    # No retain data were named; the training split, which the forget set is of, has it still.
+    assert receipt["dataset"]["sets"]["forgotten_before"]["count"] == 42 + 40
+    assert "forgotten_before_accuracy" in receipt["record"]["metrics"]
+    assert "accuracy on what was forgotten earlier" not in receipt["not_measured"]
 
 
 def test_what_comes_back_is_warned_of_and_is_no_success(without_three, digits, tmp_path):
@@ -103,6 +106,11 @@ def test_what_comes_back_is_warned_of_and_is_no_success(without_three, digits, t
     card = (out / "README.md").read_text()
     assert "and again what was forgotten earlier" in card and "without `five`" not in card
     assert f"forgotten before accuracy rose from 0.0000 to {after:.4f}" in card
+    back = read_receipt(out)["came_back"]
+    assert back["forgotten_before_accuracy"] == {"original": 0, "unlearned": after}
+    with pytest.raises(ValueError, match="what came back is not what its metrics give"):
+        altered = {**read_receipt(out), "came_back": {}}
+        check_receipt({**altered, "digest": digest(altered)})
 
 
 def test_what_was_forgotten_earlier_and_is_gone_is_not_checked(without_three, tmp_path):
