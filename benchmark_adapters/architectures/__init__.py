@@ -15,12 +15,14 @@ from suli_plugin.hookspecs import hookimpl
 def register_architectures(register: Callable[[str, Callable[..., nn.Module]], None]) -> None:
     """Small networks for small images, and the families of other libraries."""
     from benchmark_adapters.architectures import all_cnn, cifar_resnet, libraries
+    from benchmark_adapters.architectures.cosine_convnet import CosineConvNet
     from benchmark_adapters.architectures.digits_convnet import digits_convnet
 
     register("cifar_resnet18", cifar_resnet.cifar_resnet18)
     for depth in cifar_resnet.DEPTHS:
         register(f"cifar_resnet{depth}", partial(cifar_resnet.cifar_resnet, depth))
     register("all_cnn", all_cnn.AllCNN)
+    register("cosine_convnet", CosineConvNet)
     register("digits_convnet", digits_convnet)
     register("torchvision/", libraries.torchvision_model)
     register("timm/", libraries.timm_model)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
@@ -14,7 +16,7 @@ from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.hyperparameters import added_later, bounds
 from suli_plugin.images import ImageSet
 from suli_plugin.optimizers import SGD
-from suli_plugin.rounds import cross_entropy
+from suli_plugin.rounds import Round, cross_entropy
 from suli_plugin.session import Session
 from suli_plugin.training import Trainer
 from suli_plugin.unlearner import Resource, Scope, Unlearner
@@ -29,7 +31,8 @@ class Retrain(Unlearner):
     """SGD with Nesterov momentum and a one-cycle learning rate, from a new initialisation.
 
     The defaults are a 30-epoch recipe for 32x32 images; a benchmark sets the recipe of its
-    original. lr: the peak of the cycle, reached after `warm_up` of all steps. repeat: which of
+    original. lr: the peak of the cycle, reached after `warm_up` of all steps. plain_epochs: so many
+    of the last epochs see images without augmentation, as methods and tests do. repeat: which of
     several trainings by one recipe this is: the first has the run's seed, every other a seed of
     its own that is the same in all runs. The presets `@2`, `@3`, ... are repeats.
     """
@@ -52,6 +55,7 @@ class Retrain(Unlearner):
     weight_decay: float = field(default=5e-4, metadata=bounds(at_least=0))
     warm_up: float = field(default=0.2, metadata=bounds(above=0, below=1))
     batch_norm: BatchNorm = "update"
+    plain_epochs: int = field(default=0, metadata=bounds(at_least=0) | added_later())
     repeat: int = field(default=FIRST, metadata=bounds(at_least=0) | added_later())
 
     @classmethod
@@ -62,10 +66,17 @@ class Retrain(Unlearner):
         return super().preset(name, scope)
 
     def recipe(self) -> dict[str, Any]:
-        """The hyper-parameters without the number of the repeat."""
+        """The hyper-parameters without the number of the repeat; no plain epochs are left out.
+
+        Recipes that were written down before there were any say nothing of them.
+        """
         values = self.hyperparameters()
         del values["repeat"]
-        return values
+        return (
+            values
+            if values["plain_epochs"]
+            else {k: v for k, v in values.items() if k != "plain_epochs"}
+        )
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
@@ -80,11 +91,18 @@ class Retrain(Unlearner):
         steps = epochs * -(-len(images) // self.batch_size)
         trainer.train(
             model,
-            trainer.epochs(images, cross_entropy, epochs=epochs, batch_size=self.batch_size),
+            self._epochs(images, trainer, epochs),
             self._optimizer,
             batch_norm=self.batch_norm,
             schedule=lambda optimizer: self._one_cycle(optimizer, steps),
         )
+
+    def _epochs(self, images: ImageSet, trainer: Trainer, epochs: int) -> Iterator[Round]:
+        plain = images.subset(torch.arange(len(images)))
+        plain.augment = None
+        last = min(self.plain_epochs, epochs)
+        for part, count in ((images, epochs - last), (plain, last)):
+            yield from trainer.epochs(part, cross_entropy, epochs=count, batch_size=self.batch_size)
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(

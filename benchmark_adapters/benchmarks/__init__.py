@@ -10,6 +10,7 @@ from suli_plugin.hookspecs import hookimpl
 
 BENCHMARKS = (
     "benchmark_adapters.benchmarks.digits:Digits",
+    "benchmark_adapters.benchmarks.cifar10_fast:Cifar10Fast",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet18",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet20",
     "benchmark_adapters.benchmarks.utkface:UTKFaceAllCNN",

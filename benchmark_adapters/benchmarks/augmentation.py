@@ -7,15 +7,19 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 
-def crop_and_flip(images: Tensor, generator: torch.Generator, *, padding: int = 4) -> Tensor:
-    """Zero-pad, crop back to the size at a random place, and mirror half of the images.
+def crop_and_flip(
+    images: Tensor, generator: torch.Generator, *, padding: int = 4, cut: int = 0
+) -> Tensor:
+    """Zero-pad, crop at a random place, and mirror half of the images.
 
-    images: float32 (B, C, H, W); the result has the same shape. The usual augmentation of
-    CIFAR-10 (He et al., CVPR 2016, section 4.2). generator: on the CPU.
+    images: float32 (B, C, H, W); the result is smaller by `cut` pixels in height and width. The
+    defaults are the usual augmentation of CIFAR-10 (He et al., CVPR 2016, section 4.2).
+    generator: on the CPU.
     """
     count, _, height, width = images.shape
-    across = torch.randint(2 * padding + 1, (2, count), generator=generator)
+    across = torch.randint(2 * padding + cut + 1, (2, count), generator=generator)
     mirrored = torch.rand(count, generator=generator) < 0.5
+    height, width = height - cut, width - cut
     rows = across[0, :, None] + torch.arange(height)
     columns = torch.arange(width).expand(count, width)
     columns = across[1, :, None] + torch.where(mirrored[:, None], width - 1 - columns, columns)

@@ -15,6 +15,7 @@ from benchmark_adapters.benchmarks.parts import Images
 from benchmark_adapters.benchmarks.real_images import RealImages
 from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.decoded_images import image_set
+from suli_plugin.images import Augment
 
 RESNET20_RECIPE = Retrain(epochs=10)
 
@@ -38,10 +39,14 @@ class Cifar10(RealImages):
         """See `RealImages.images`."""
         train, test = (load_base(self.data, split=split) for split in ("train", "test"))
         return Images(
-            image_set(train, mean=mean, std=std, augment=crop_and_flip),
+            image_set(train, mean=mean, std=std, augment=self.augmentation()),
             image_set(test, mean=mean, std=std),
             train.class_names or tuple(map(str, range(10))),
         )
+
+    def augmentation(self) -> Augment:
+        """What the originals' recipe does to training images."""
+        return crop_and_flip
 
     def fresh_model(self, num_classes: int) -> nn.Module:
         """See `RealImages.fresh_model`."""

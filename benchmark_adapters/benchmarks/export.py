@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from benchmark_adapters.benchmarks.case_originals import SEED, TRAINING_SET
 from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.failure import Failure
@@ -56,8 +59,15 @@ def _config(case: Case, architecture: str) -> CheckpointConfig:
         std=_numbers(images.std),
         input_size=(channels, height, width),
         classes=tuple(map(str, range(classes))),
-        training=dict(case.original_source["recipe"]),
+        training=_training(case.original_source),
     )
+
+
+def _training(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe, and where it is known, on which images and from which seed."""
+    known = {name: source[name] for name in (TRAINING_SET, SEED) if name in source}
+    # Without the images the seed says nothing.
+    return {**source["recipe"], **(known if TRAINING_SET in known else {})}
 
 
 def _numbers(values: Tensor | None) -> tuple[float, ...]:

@@ -7,25 +7,26 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.benchmarks.original_training import OriginalTraining, no_training
-from benchmark_adapters.benchmarks.parts import Images, class_lines, held_out
-from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED, trained_original
-from benchmark_adapters.originals.load import LoadedOriginal, load_original
-from benchmark_adapters.originals.weight_files import first_few
-from benchmark_adapters.records.provenance import state_hash
+from benchmark_adapters.benchmarks.case_originals import (
+    PublishedOriginal,
+    TrainedOriginal,
+    known_training,
+    trained_on,
+)
+from benchmark_adapters.benchmarks.parts import Images, Parts, class_lines, held_out
+from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED
+from benchmark_adapters.originals.load import load_original
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask, stratified_draw
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
-from suli_plugin.training_records import TrainingRecords
 
 METHODS = (
     "original",
@@ -63,12 +64,19 @@ class RealImages(Benchmark):
     None trains one with `recipe`, once, and keeps it. retain_scored: score so many retain images,
     a stratified draw that the seed decides, instead of all. reference_fraction: of the training
     set's size, held out for the stop rule: from the training set where the original is trained
-    here, from the test set where it is published and has seen all training images.
+    here, or was so (see `suli bench export`); from the test set where it is published and has seen
+    all training images.
+
+    original_a_seed: whether each seed has an original of its own; `{seed}` in `original` is the
+    seed then. one_forget_set: whether samples are drawn alike under all seeds, so that one set of
+    Retrains serves them all.
     """
 
     methods: ClassVar[Sequence[str]] = METHODS
     relearn_updates: ClassVar[int] = 40
     recipe: ClassVar[Retrain] = Retrain()
+    original_a_seed: ClassVar[bool] = False
+    one_forget_set: ClassVar[bool] = False
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
 
@@ -101,35 +109,39 @@ class RealImages(Benchmark):
         return len(_loaded(self).class_names)
 
     def original_recipe(self) -> Mapping[str, Any] | None:
-        """See `Benchmark.original_recipe`: known where the original is trained here."""
-        return self.recipe.recipe() if self.original is None else None
+        """See `Benchmark.original_recipe`: known where the original is, or was, trained here."""
+        if self.original is None:
+            return self.recipe.recipe()
+        recipe = _loaded(self).original.source.get("recipe")
+        return dict(recipe) if recipe else None
 
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""
-        made_of = [_loaded(self).key, scenario, seed, self.retain_scored, self.reference_fraction]
+        key = _loaded(self, seed).original.key
+        made_of = [key, scenario, seed, self.retain_scored, self.reference_fraction]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     def case(self, scenario: str, seed: int) -> Case:
         """See `Benchmark.case`."""
-        loaded = _loaded(self)
-        parts = loaded.parts
+        loaded = _loaded(self, seed)
+        parts, original = loaded.parts, loaded.original
         train = parts.train
-        mask = forget_mask(train.labels, scenario, seed)
+        mask = forget_mask(train.labels, scenario, 0 if self.one_forget_set else seed)
         retain = train.subset(torch.where(~mask)[0]).of_kind("retain")
         forget = train.subset(torch.where(mask)[0]).of_kind("forget")
         # Only the originals' recipe augments; methods see the images that were trained on.
         forget.augment = None
         return Case(
-            original=loaded.original,
+            original=original.model,
             forget=forget,
             retain=retain,
             reference=parts.reference,
             test=parts.test,
-            fresh_model=loaded.fresh_model,
+            fresh_model=original.fresh_model,
             forget_classes=forget_classes(scenario),
             retain_sample=self._sample(retain, seed),
-            original_source=loaded.source,
-            records=loaded.records(mask),
+            original_source=original.source,
+            records=original.records(mask),
         )
 
     def _sample(self, retain: ImageSet, seed: int) -> ImageSet | None:
@@ -138,111 +150,79 @@ class RealImages(Benchmark):
         everything = torch.arange(len(retain))
         return retain.subset(stratified_draw(everything, retain.labels, self.retain_scored, seed))
 
+    def original_of(self, seed: int) -> str | None:
+        """Where the original of a seed is, None if it is trained here."""
+        return self.original and self.original.replace("{seed}", str(seed))
+
+    def originals_seed(self, seed: int) -> int:
+        """The seed, if it has an original of its own; 0 where all seeds share one."""
+        own = self.original_a_seed if self.original is None else "{seed}" in self.original
+        return seed if own else 0
+
 
 class _Loaded:
-    """A benchmark's data and original, read once."""
+    """A benchmark's data and original, read once. class_names, notes: see `Images`."""
 
-    def __init__(self, benchmark: RealImages) -> None:
-        self.benchmark = benchmark
-        self.published: LoadedOriginal | None = None
-        mean, std = benchmark.mean, benchmark.std
+    parts: Parts
+    original: TrainedOriginal | PublishedOriginal
+
+    def __init__(self, benchmark: RealImages, seed: int) -> None:
         if not benchmark.data:
             raise ValueError(
                 f"{benchmark.name} needs its images: pass --data FOLDER or --data org/name"
             )
-        if benchmark.original is not None:
-            self.published = load_original(benchmark.original)
-            mean, std = self.published.config.mean, self.published.config.std
-        images = benchmark.images(mean, std)
-        self.class_names, self.notes = images.class_names, images.notes
-        if self.published is not None:
-            _check_classes(self.published, images.class_names, benchmark.data)
-        drawn_from: Literal["train", "test"] = "test" if self.published else "train"
-        self.parts = held_out(images, drawn_from, benchmark.reference_fraction)
-
-    @cached_property
-    def key(self) -> str:
-        """A hash of images, division and original, known without training."""
-        made_of = [part.content_hash() for part in vars(self.parts).values()]
-        if self.published is not None:
-            made_of.append(state_hash(self.published.model))
+        published = benchmark.original_of(seed)
+        if published is None:
+            images = _images(benchmark, benchmark.mean, benchmark.std)
+            self.parts = held_out(images, "train", benchmark.reference_fraction)
+            self.original = TrainedOriginal(
+                benchmark.recipe,
+                self.parts.train,
+                lambda: benchmark.fresh_model(len(self.class_names)),
+                self._hashes,
+                ORIGINAL_SEED + seed,
+            )
         else:
-            made_of += [json.dumps(self.benchmark.recipe.recipe()), str(self.untrained)]
-        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+            images = self._read_published(benchmark, published)
+        self.class_names, self.notes = images.class_names, images.notes
 
-    @cached_property
-    def untrained(self) -> nn.Module:
-        """A network to be looked at, not trained."""
-        return self._fresh()
-
-    @cached_property
-    def original(self) -> nn.Module:
-        """The published original, or the one trained on everything but what is held out."""
-        if self.published is not None:
-            return self.published.model
-        return trained_original(
-            self.benchmark.recipe,
-            self.parts.train,
-            self._fresh,
-            key=self.key,
-            accelerator=Accelerator(),
-        )
-
-    def fresh_model(self) -> nn.Module:
-        """An untrained twin of the original."""
-        if self.published is not None:
-            return self.published.fresh_model()
-        return self._fresh()
-
-    def records(self, forgotten: Tensor) -> TrainingRecords:
-        """What the original's training left. forgotten: bool (N,), of the training images."""
-        if self.published is not None:
-            return no_training()
-        return OriginalTraining(
-            self.benchmark.recipe,
-            self.parts.train,
-            self._fresh,
-            self.original,
-            ORIGINAL_SEED,
-            Accelerator(),
-        ).records(forgotten)
-
-    def _fresh(self) -> nn.Module:
-        return self.benchmark.fresh_model(len(self.class_names))
+    def _read_published(self, benchmark: RealImages, place: str) -> Images:
+        loaded, fraction = load_original(place), benchmark.reference_fraction
+        images = _images(benchmark, loaded.config.mean, loaded.config.std)
+        told, recipe, seed = trained_on(loaded), None, 0
+        self.parts = held_out(images, "train" if told else "test", fraction)
+        hashes = self._hashes
+        if told == hashes["train"]:
+            recipe, seed = known_training(loaded)
+        elif told:
+            self.parts = held_out(images, "test", fraction)
+            hashes = self._hashes
+        original = PublishedOriginal(loaded, self.parts.train, hashes, recipe, seed)
+        original.check_classes(images.class_names, benchmark.data)
+        self.original = original
+        return images
 
     @property
-    def source(self) -> Mapping[str, Any]:
-        """Where the original comes from, for the record."""
-        if self.published is not None:
-            return {
-                "kind": "published",
-                **self.published.provenance(),
-                "reference": "from the test set, as the original has seen all training images",
-            }
-        return {
-            "kind": "trained",
-            "recipe": self.benchmark.recipe.recipe(),
-            "reference": "from the training set, held out before the original was trained",
-        }
+    def _hashes(self) -> dict[str, str]:
+        return {name: part.content_hash() for name, part in vars(self.parts).items()}
+
+
+def _loaded(benchmark: RealImages, seed: int = 0) -> _Loaded:
+    return _read(benchmark, benchmark.originals_seed(seed))
+
+
+@lru_cache(maxsize=4)
+def _read(benchmark: RealImages, seed: int) -> _Loaded:
+    return _Loaded(benchmark, seed)
 
 
 @lru_cache(maxsize=2)
-def _loaded(benchmark: RealImages) -> _Loaded:
-    return _Loaded(benchmark)
+def _images(benchmark: RealImages, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
+    """Shared by the originals of all seeds."""
+    return benchmark.images(mean, std)
 
 
-def _check_classes(published: LoadedOriginal, names: tuple[str, ...], data: str) -> None:
-    """Raise ValueError unless the original's outputs are the classes of the data."""
-    config = published.config
-    if config.num_classes != len(names):
-        raise ValueError(
-            f"the original {published.source} has {config.num_classes} outputs, but {data} has "
-            f"{len(names)} classes ({first_few(list(names))}): give the original of these classes"
-        )
-    # Names may be spelled otherwise; the same name at another place is another order.
-    for label, name in enumerate(config.classes or ()):
-        if name in names and names.index(name) != label:
-            raise ValueError(
-                f"output {label} of the original {published.source} is {name!r}, which is class "
-                f"{names.index(name)} of {data}: give an original of the same order of classes"
-            )
+def forget_what_was_read() -> None:
+    """Let go of all images and originals; the next case reads them anew."""
+    _read.cache_clear()
+    _images.cache_clear()

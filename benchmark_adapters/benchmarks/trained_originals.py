@@ -23,20 +23,23 @@ def trained_original(
     fresh_model: Callable[[], nn.Module],
     *,
     key: str,
+    seed: int = ORIGINAL_SEED,
     accelerator: Accelerator,
 ) -> nn.Module:
     """The original that a recipe makes of these images, on the CPU.
 
     key: a hash of images, recipe and network. The weights are kept in the cache folder
-    (SULI_CACHE), under the key and the precision they were trained in.
+    (SULI_CACHE), under the key, the precision they were trained in, and the seed.
     """
     model = fresh_model()
 
     def weights() -> dict[str, Tensor]:
         request = ForgetRequest(retain=train, fresh_model=fresh_model)
-        trained = run(recipe, model, request, accelerator=accelerator, seed=ORIGINAL_SEED)
+        trained = run(recipe, model, request, accelerator=accelerator, seed=seed)
         return dict(trained.model.state_dict())
 
     name = f"trained-original-{key[:32]}-{accelerator.mixed_precision}"
+    if seed != ORIGINAL_SEED:
+        name = f"{name}-{seed}"
     model.load_state_dict(kept_tensors(name, weights, accelerator))
     return model

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     click.option("--data", metavar="DIR|ORG/NAME", help="The images, where it needs some."),
-    click.option("--original", metavar="DIR|ORG/NAME", help="A published original."),
+    click.option(
+        "--original", metavar="DIR|ORG/NAME",
+        help="A published original; {seed} in it is the seed, for one original a seed.",
+    ),
     click.option("--retain-scored", type=int, metavar="N", help="Score N retain images, not all."),
     click.option("--image-size", type=int, metavar="N", help="Resize to NxN, where it resizes."),
     click.option(

@@ -52,7 +52,12 @@ def audit_labels(benchmark: Benchmark, registry: Registry, scope: Scope, count: 
 
 def same_recipe(recipe: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> bool:
     """Whether a Retrain's hyper-parameters are the original's recipe, as far as it is known."""
-    return recipe is not None and {**fields, "repeat": 0} == {**recipe, "repeat": 0}
+    return recipe is not None and _compared(fields) == _compared(recipe)
+
+
+def _compared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Which repeat it is makes no other recipe; older records and recipes lack plain epochs."""
+    return {"plain_epochs": 0, **fields, "repeat": 0}
 
 
 def is_yardstick(record: Mapping[str, Any]) -> bool:
@@ -70,8 +75,10 @@ def row_label(label: str) -> str:
 
 def settings_of(settings: Mapping[str, Mapping[str, Any]], label: str) -> Mapping[str, Any]:
     """A label's settings among a benchmark's; every Retrain has those of `retrain`."""
-    named = RETRAIN if is_retrain(label) or label == HELD_OUT else label
-    return settings.get(label, settings.get(named, {}))
+    if label in settings or not (is_retrain(label) or label == HELD_OUT):
+        return settings.get(label, {})
+    # Which repeat it is, the label says itself.
+    return {name: value for name, value in settings.get(RETRAIN, {}).items() if name != "repeat"}
 
 
 def trained_before(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any], Path] | None:

@@ -76,3 +76,17 @@ def test_without_padding_images_are_only_mirrored():
     images = torch.rand(50, 3, 8, 8)
     for image, out in zip(images, drawn(images, padding=0), strict=True):
         assert torch.equal(out, image) or torch.equal(out, image.flip(2))
+
+
+def test_a_cut_image_is_a_window_of_its_own_mirrored_or_not():
+    offsets = set()
+    for out in drawn(positions(400, 8), padding=0, cut=3):
+        rows, columns = out[0], out[1]
+        assert out.shape == (2, 5, 5) and (out > 0).all()
+        mirrored = bool(columns[0, 0] > columns[0, 1])
+        straight = columns.flip(1) if mirrored else columns
+        top, left = int(rows[0, 0]) - 1, int(straight[0, 0]) - 1
+        window = positions(1, 8)[0, :, top : top + 5, left : left + 5]
+        assert torch.equal(torch.stack([rows, straight]), window)
+        offsets.add((top, left, mirrored))
+    assert offsets == {(a, b, c) for a in range(4) for b in range(4) for c in (False, True)}

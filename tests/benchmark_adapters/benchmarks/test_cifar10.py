@@ -76,11 +76,11 @@ def test_a_published_original_has_its_reference_from_the_test_set(digits, origin
 def test_a_trained_original_is_kept_and_not_trained_again(digits, trainings, own_cache):  # noqa: F811
     first = Quick(data=str(digits)).case("class-1", 0)
     other = Quick(data=str(digits)).case("instance-8", 3)
-    real_images._loaded.cache_clear()
+    real_images.forget_what_was_read()
     again = Quick(data=str(digits), retain_scored=50).case("class-2", 1)
     assert len(trainings) == 1 and len(list(own_cache.glob("trained-original-*.safetensors"))) == 1
     assert state_hash(first.original) == state_hash(other.original) == state_hash(again.original)
-    real_images._loaded.cache_clear()
+    real_images.forget_what_was_read()
     changed = Quick(data=str(digits), reference_fraction=0.1).case("class-1", 0)
     assert len(trainings) == 2 and state_hash(changed.original) != state_hash(first.original)
 
@@ -144,7 +144,7 @@ def test_fingerprints_differ_when_anything_differs(digits, original, tmp_path):
         Deeper(**data).fingerprint("class-1", 0),
     ]
     assert len(set(made)) == len(made)
-    real_images._loaded.cache_clear()
+    real_images.forget_what_was_read()
     assert Quick(**data).fingerprint("class-1", 0) == made[0]
 
 

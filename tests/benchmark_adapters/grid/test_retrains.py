@@ -72,8 +72,9 @@ def test_an_audit_needs_the_original_retrains_one_held_out_and_all_controls(scop
     }
 
 
-def test_an_original_of_unknown_recipe_gets_no_retrains():
-    assert audit_labels(Cifar10ResNet18(original="a/b"), REGISTRY, "class-wise", 5) == []
+def test_an_original_of_unknown_recipe_gets_no_retrains(digits, original):
+    made = Cifar10ResNet18(data=str(digits), original=str(original))
+    assert audit_labels(made, REGISTRY, "class-wise", 5) == []
 
 
 def test_a_repeat_that_another_seed_has_trained_is_the_training_itself(tmp_path):

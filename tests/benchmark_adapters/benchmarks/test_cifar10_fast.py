@@ -1,0 +1,86 @@
+"""`cifar10-fast`: an original for each seed, one forget set for all, and originals as files."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from digits_as_images import digits_folder, suli
+from small_images import own_cache  # noqa: F401  # an autouse fixture
+
+from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.cifar10_fast import Cifar10Fast
+from benchmark_adapters.benchmarks.export import export
+from benchmark_adapters.grid.retrains import HELD_OUT, retrain_labels, settings_of
+from benchmark_adapters.records.provenance import state_hash
+from suli_plugin.plugins import registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quick(Cifar10Fast):
+    """One epoch, without augmentation."""
+
+    recipe: ClassVar[Retrain] = Retrain(epochs=1, plain_epochs=1, batch_size=100)
+
+
+def test_each_seed_has_its_original_and_all_have_one_forget_set(digits):
+    made = Quick(data=str(digits))
+    cases = [made.case("instance-16", seed) for seed in (0, 1, 1)]
+    assert cases[0].forget.ids == cases[1].forget.ids
+    hashes = [state_hash(case.original) for case in cases]
+    assert hashes[0] != hashes[1] == hashes[2]
+    assert [case.original_source["seed"] for case in cases] == [1000, 1001, 1001]
+    keys = {made.fingerprint("instance-16", seed) for seed in (0, 1)}
+    assert len(keys) == 2
+
+
+def test_an_original_that_was_written_to_files_makes_the_same_case(digits, tmp_path):
+    made = Quick(data=str(digits))
+    for seed in (0, 1):
+        export(made, tmp_path / str(seed), seed)
+    read = Quick(data=str(digits), original=f"{tmp_path}/{{seed}}/original")
+    assert read.original_recipe() == made.original_recipe()
+    for seed in (0, 1):
+        here, there = made.case("class-3", seed), read.case("class-3", seed)
+        assert state_hash(here.original) == state_hash(there.original)
+        assert here.reference.ids == there.reference.ids and here.test.ids == there.test.ids
+        source = there.original_source
+        assert (source["kind"], source["seed"]) == ("published", 1000 + seed)
+    # What its training left can be made again, since the training is known: it has one epoch.
+    with pytest.raises(ValueError, match="its last two are needed"):
+        there.records.last_epochs()
+
+
+def test_beside_other_images_its_reference_is_no_part_of_them(digits, tmp_path):
+    export(Quick(data=str(digits)), tmp_path / "made", 0)
+    other = digits_folder(tmp_path / "other", train=390)
+    made = Quick(data=str(other), original=str(tmp_path / "made" / "original"))
+    assert made.original_recipe() is None
+    assert made.case("class-3", 0).reference.ids[0].startswith("test-")
+
+
+def test_retrains_are_the_same_under_all_seeds_and_differ_from_one_another():
+    labels, settings = [*retrain_labels(5), HELD_OUT], Cifar10Fast.settings
+    made = [registry().unlearner(label, "class-wise", settings_of(settings, label))
+            for label in labels]  # fmt: skip
+    repeats = [one.repeat for one in made]
+    assert len(set(repeats)) == 6 and 1 not in repeats
+    assert all(one.recipe() == Cifar10Fast.recipe.recipe() for one in made)
+
+
+def test_the_command_takes_the_images_place(tmp_path):
+    lost = ("--data", tmp_path / "lost")
+    done = suli("bench", "export", "cifar10-fast", *lost, "--output", tmp_path / "x", code=1)
+    assert "lost" in done.output and not (tmp_path / "x").exists()
+    assert "--data" in suli("bench", "export", "digits", *lost, code=2).output
+
+
+def test_the_network_takes_small_images_of_any_size():
+    net = registry().architecture("cosine_convnet")(7)
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(304_000, rel=0.01)
+    for side in (8, 24, 32):
+        assert net(torch.rand(2, 3, side, side)).shape == (2, 7)
+    assert "stem" not in net.state_dict()
+    filters = net.stem[:27].flatten(1)
+    apart = torch.nn.functional.normalize(filters, dim=1)
+    torch.testing.assert_close(apart @ apart.T, torch.eye(27), atol=1e-5, rtol=0)
