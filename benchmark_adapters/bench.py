@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from benchmark_adapters.benchmarks.export_command import export_benchmark
-from benchmark_adapters.grid.command import list_benchmarks, run_benchmark
+from benchmark_adapters.grid.command import run_benchmark
+from benchmark_adapters.grid.list_command import list_benchmarks
 from benchmark_adapters.grid.merge_command import merge_runs
 from benchmark_adapters.grid.status_command import run_status
 from benchmark_adapters.report.report_command import report

@@ -69,7 +69,8 @@ class Benchmark(ABC):
     labels (`method` or `method@preset`) that run if none is named. settings: hyper-parameters
     for this benchmark by label, each with where it comes from said beside it. relearn_updates:
     mini-batches that the relearn time may take at most; 0 leaves it out. architecture: the name
-    of its originals' network, as plugins register it, where they have one.
+    of its originals' network, as plugins register it, where they have one. one_forget_set: whether
+    samples are drawn alike under all seeds, so that one set of Retrains serves them all.
     """
 
     name: ClassVar[str]
@@ -80,6 +81,7 @@ class Benchmark(ABC):
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     relearn_updates: ClassVar[int] = 100
     architecture: ClassVar[str | None] = None
+    one_forget_set: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
@@ -103,6 +105,13 @@ class Benchmark(ABC):
         """The hyper-parameters of Retrain that made the original; None where they are not known.
 
         A Retrain of another recipe is no yardstick: less training looks like forgetting.
+        """
+        return None
+
+    def kept_original(self, seed: int) -> str | None:
+        """The name that `kept_tensors` keeps the original of a seed under; known without training.
+
+        None where it is not trained here, or not kept: then each process makes its own.
         """
         return None
 

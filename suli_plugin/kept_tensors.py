@@ -50,6 +50,24 @@ def kept_tensors(
     return made
 
 
+def kept_file(name: str) -> bytes | None:
+    """The file that `kept_tensors` keeps under a key, for a machine with another cache folder."""
+    path = cache_folder() / f"{name}.safetensors"
+    return path.read_bytes() if read_tensors(path) is not None else None
+
+
+def put_kept_file(name: str, data: bytes) -> None:
+    """Keep such a file, unless there is one; where the folder can't be written, nothing is kept."""
+    path = cache_folder() / f"{name}.safetensors"
+    if path.is_file():
+        return
+    with locked(path) as may_write:
+        if may_write and not path.is_file():
+            unfinished = path.with_suffix(".part")
+            unfinished.write_bytes(data)
+            os.replace(unfinished, path)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Hold the lock of a file of the cache; False where the folder can't be written to."""

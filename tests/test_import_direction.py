@@ -17,7 +17,7 @@ FLOORS = (
     ("benchmark_adapters.hub",),
     ("benchmark_adapters.images", "benchmark_adapters.originals"),
     ("benchmark_adapters.splits", "benchmark_adapters.records"),
-    ("benchmark_adapters.audit",),
+    ("benchmark_adapters.audit", "benchmark_adapters.cluster"),
     ("benchmark_adapters.benchmarks", "benchmark_adapters.grid"),
     ("benchmark_adapters.deletion", "benchmark_adapters.report", "benchmark_adapters.tuning"),
     ("benchmark_adapters.bench", "benchmark_adapters.checkpoint_audit", "leaderboards.board"),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.original_training import OriginalTraining, no_training
-from benchmark_adapters.benchmarks.trained_originals import trained_original
+from benchmark_adapters.benchmarks.trained_originals import kept_name, trained_original
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.originals.weight_files import first_few
 from benchmark_adapters.records.provenance import state_hash
@@ -48,6 +48,11 @@ class TrainedOriginal:
         """A hash of images, division and original, known without training."""
         made_of = [*self.data.values(), json.dumps(self.recipe.recipe()), str(self.untrained)]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+    @property
+    def kept_name(self) -> str:
+        """The name that `kept_tensors` keeps it under."""
+        return kept_name(self.key, self.seed, Accelerator())
 
     @cached_property
     def model(self) -> nn.Module:

@@ -17,16 +17,18 @@ from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.original_training import OriginalTraining
 from benchmark_adapters.benchmarks.parts import Parts
+from benchmark_adapters.benchmarks.trained_originals import (
+    ORIGINAL_SEED,
+    kept_name,
+    trained_original,
+)
+from benchmark_adapters.records.provenance import versions
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.images import ImageSet
 from suli_plugin.randomness import seeded
-from suli_plugin.runner import run
-from suli_plugin.unlearner import ForgetRequest
 
 RECIPE = Retrain(epochs=20, batch_size=64, lr=0.1)
-# Far from the run seeds, so that Original and Retrain never share an initialisation.
-ORIGINAL_SEED = 1_000
 # Three epochs over CIFAR-10 are a thousand min-steps, here they are nine: smaller batches, more
 # epochs, and no decay before the last of them.
 SCRUB = {
@@ -130,6 +132,10 @@ class Digits(Benchmark):
         """See `Benchmark.original_recipe`."""
         return RECIPE.recipe()
 
+    def kept_original(self, seed: int) -> str:
+        """See `Benchmark.kept_original`."""
+        return kept_name(_original_key(), ORIGINAL_SEED + seed, Accelerator())
+
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""
         made_of = [*_made_of(), scenario, seed]
@@ -195,11 +201,22 @@ def _made_of() -> list[Any]:
 @lru_cache(maxsize=8)
 def digits_original(seed: int) -> nn.Module:
     """The original of a seed, trained on the whole training part in float32 on the CPU."""
-    request = ForgetRequest(retain=digits_parts().train, fresh_model=digits_convnet)
-    accelerator, seed = Accelerator(), ORIGINAL_SEED + seed
     # Whoever asks first must not find the global random numbers further than whoever asks again.
-    with seeded(seed, torch.device("cpu")):
-        return run(RECIPE, digits_convnet(), request, accelerator=accelerator, seed=seed).model
+    with seeded(ORIGINAL_SEED + seed, torch.device("cpu")):
+        return trained_original(
+            RECIPE,
+            digits_parts().train,
+            digits_convnet,
+            key=_original_key(),
+            accelerator=Accelerator(),
+            seed=ORIGINAL_SEED + seed,
+        )
+
+
+def _original_key() -> str:
+    # Another torch may make another original, and trains it in a second.
+    made_of = [*_made_of(), versions()]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
 def _stratified(positions: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:

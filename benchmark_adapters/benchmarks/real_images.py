@@ -68,15 +68,13 @@ class RealImages(Benchmark):
     all training images.
 
     original_a_seed: whether each seed has an original of its own; `{seed}` in `original` is the
-    seed then. one_forget_set: whether samples are drawn alike under all seeds, so that one set of
-    Retrains serves them all.
+    seed then.
     """
 
     methods: ClassVar[Sequence[str]] = METHODS
     relearn_updates: ClassVar[int] = 40
     recipe: ClassVar[Retrain] = Retrain()
     original_a_seed: ClassVar[bool] = False
-    one_forget_set: ClassVar[bool] = False
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
 
@@ -114,6 +112,11 @@ class RealImages(Benchmark):
             return self.recipe.recipe()
         recipe = _loaded(self).original.source.get("recipe")
         return dict(recipe) if recipe else None
+
+    def kept_original(self, seed: int) -> str | None:
+        """See `Benchmark.kept_original`: kept where it is trained here."""
+        original = _loaded(self, seed).original
+        return original.kept_name if isinstance(original, TrainedOriginal) else None
 
     def fingerprint(self, scenario: str, seed: int) -> str:
         """See `Benchmark.fingerprint`."""

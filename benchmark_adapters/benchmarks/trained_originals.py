@@ -38,8 +38,12 @@ def trained_original(
         trained = run(recipe, model, request, accelerator=accelerator, seed=seed)
         return dict(trained.model.state_dict())
 
-    name = f"trained-original-{key[:32]}-{accelerator.mixed_precision}"
-    if seed != ORIGINAL_SEED:
-        name = f"{name}-{seed}"
+    name = kept_name(key, seed, accelerator)
     model.load_state_dict(kept_tensors(name, weights, accelerator))
     return model
+
+
+def kept_name(key: str, seed: int, accelerator: Accelerator) -> str:
+    """The name under which such an original is kept, see `kept_tensors`."""
+    name = f"trained-original-{key[:32]}-{accelerator.mixed_precision}"
+    return name if seed == ORIGINAL_SEED else f"{name}-{seed}"

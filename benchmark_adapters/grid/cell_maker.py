@@ -28,22 +28,26 @@ from suli_plugin.runner import run
 
 @dataclass
 class CellMaker:
-    """Makes the records of one case's cells after another's; `scored` is that of the current."""
+    """Makes the records of one case's cells after another's; `scored` is that of the current.
+
+    retrained: what a cell is compared with, where the folder does not have it.
+    """
 
     scored_case: Callable[[Cell], ScoredCase]
     registry: Registry
     folder: Path
     accelerator: Accelerator
     evidence: bool
-    run_cell: Callable[[Cell], dict[str, Any]] | None
+    run_cell: Callable[[Cell], dict[str, Any]] | None = None
+    retrained: Callable[[Cell], StoredRetrained | None] | None = None
     scored: ScoredCase | None = None
 
     def record(self, cell: Cell) -> tuple[dict[str, Any], bool]:
         """A cell's record, and whether the method did not have to run for it."""
-        case = (cell.benchmark, cell.scenario, cell.seed, cell.case)
-        retrained = find_retrained(self.folder, *case)
+        retrained = (self.retrained or self._stored)(cell)
         there = reusable(cell, self.folder)
-        if there is not None and rightly_compared(cell, there, retrained):
+        hashed = retrained.hash if retrained is not None else None
+        if there is not None and rightly_compared(cell, there, hashed):
             return there, True
         made, reused = self._new(cell, there, retrained)
         if self.accelerator.is_main_process:
@@ -78,6 +82,9 @@ class CellMaker:
             write_values(cells, self.folder, lambda: self._scored(next(iter(cells))))
         return audit
 
+    def _stored(self, cell: Cell) -> StoredRetrained | None:
+        return find_retrained(self.folder, cell.benchmark, cell.scenario, cell.seed, cell.case)
+
     def _scored(self, cell: Cell) -> ScoredCase:
         if self.scored is None:
             self.scored = self.scored_case(cell)
@@ -93,13 +100,11 @@ def reusable(cell: Cell, folder: Path) -> dict[str, Any] | None:
     return record if record["cell"] == cell.key else None
 
 
-def rightly_compared(
-    cell: Cell, record: Mapping[str, Any], retrained: StoredRetrained | None
-) -> bool:
-    """Whether its distances are to this very Retrain, if there is one."""
+def rightly_compared(cell: Cell, record: Mapping[str, Any], retrained: str | None) -> bool:
+    """Whether its distances are to the Retrain of this hash, if there is one."""
     if retrained is None or cell.label == RETRAIN:
         return True
-    return bool(record["compared_with"] == retrained.hash)
+    return bool(record["compared_with"] == retrained)
 
 
 def _run_cell(

@@ -1,4 +1,4 @@
-"""`suli bench run` and `suli bench list`. Torch comes in the commands."""
+"""`suli bench run`. Torch comes in the command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.cluster.options import CrewAsked, crew_options
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
 from benchmark_adapters.command_line.one_line_errors import one_line
 from benchmark_adapters.grid.benchmark_options import (
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
     from benchmark_adapters.grid.outcome import Outcome
     from benchmark_adapters.grid.plan import Cell
     from benchmark_adapters.grid.shard import Shard
-    from suli_plugin.benchmark import Benchmark
-
-
-@click.command("list")
-@as_json
-def list_benchmarks(as_json: bool) -> None:
-    """Show the installed benchmarks, their scenarios and methods."""
-    from suli_plugin.plugins import registry
-
-    rows = [_benchmark_row(cls) for _, cls in sorted(registry().benchmarks.items())]
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        click.echo(f"{row['benchmark']}: {row['summary']}")
-        click.echo(f"    scenarios  {', '.join(row['default_scenarios'])} (by default)")
-        click.echo(f"               {', '.join(row['scenarios'])}")
-        click.echo(f"    methods    {', '.join(row['methods'])}")
 
 
 @click.command("run")
@@ -82,6 +65,7 @@ def list_benchmarks(as_json: bool) -> None:
     help="Run part I of N alone; by default that of SLURM_ARRAY_TASK_ID where it is set. "
     "`suli bench merge` makes one folder of all.",
 )  # fmt: skip
+@crew_options
 @click.option("--panel", is_flag=True, help="Print every metric, and the audit test by test.")
 @as_json
 def run_benchmark(
@@ -103,6 +87,8 @@ def run_benchmark(
     audit: bool,
     dry_run: bool,
     shard: str | None,
+    workers: int | None,
+    scheduler: str | None,
     panel: bool,
     as_json: bool,
 ) -> None:
@@ -113,9 +99,11 @@ def run_benchmark(
     suli bench run digits --methods 'suli*,bn_drift' --scenarios class-3,class-7 --seeds 0,1
     suli bench run digits --methods suli --set suli.lr=3e-5
     suli bench run digits --methods all,suli@tuned --seeds 0 --dry-run
+    suli bench run digits --methods all --workers 4
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
     """
+    from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
     from benchmark_adapters.grid.run import run_grid
     from benchmark_adapters.grid.shard import shard_of
@@ -124,7 +112,7 @@ def run_benchmark(
     if not dry_run:
         check_writable(output)
     try:
-        part = shard_of(shard)
+        part, asked = shard_of(shard), CrewAsked(workers, scheduler)
         accelerator = command_accelerator(mixed_precision)
         found = registry()
         benchmark = made_benchmark(
@@ -138,17 +126,22 @@ def run_benchmark(
                 "identities": identities,
             },
         )
-        cells = plan(
-            benchmark,
-            found,
-            scenarios=listed(scenarios),
-            methods=listed(methods),
-            seeds=seed_numbers(seeds),
-            retrains=retrains if audit else 0,
-            changes=changes_by_label(changes),
-            accelerator=accelerator,
-        )
-        cells = part.of(cells) if part else cells
+
+        def planned(device: str | None = None) -> list[Cell]:
+            cells = plan(
+                benchmark,
+                found,
+                scenarios=listed(scenarios),
+                methods=listed(methods),
+                seeds=seed_numbers(seeds),
+                retrains=retrains if audit else 0,
+                changes=changes_by_label(changes),
+                accelerator=accelerator,
+                device=device,
+            )
+            return part.of(cells, one_forget_set=benchmark.one_forget_set) if part else cells
+
+        cells: Sequence[Cell] = planned()
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
             _tell_part(part, len(cells))
@@ -157,7 +150,10 @@ def run_benchmark(
     if dry_run:
         _tell_expected(cells, output, as_json)
         return
-    with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
+    with (
+        with_crew(asked, planned, benchmark, found, accelerator) as (crew, cells),
+        CellProgress(len(cells), shown=accelerator.is_main_process) as progress,
+    ):
         outcome = run_grid(
             cells,
             benchmark,
@@ -167,6 +163,7 @@ def run_benchmark(
             progress=progress,
             evidence=evidence,
             values=audit,
+            crew=crew,
         )
     if accelerator.is_main_process:
         _report(outcome, output / benchmark.name, as_json, panel)
@@ -224,14 +221,4 @@ def _summary(outcome: Outcome, folder: Path) -> dict[str, Any]:
         ],
         "does_not_apply": [{"cell": str(cell), "reason": why} for cell, why in outcome.left_out],
         "failed": [{"cell": str(cell), "reason": reason} for cell, reason in outcome.failed],
-    }
-
-
-def _benchmark_row(cls: type[Benchmark]) -> dict[str, Any]:
-    return {
-        "benchmark": cls.name,
-        "summary": cls.summary,
-        "default_scenarios": list(cls.default_scenarios),
-        "scenarios": list(cls.all_scenarios),
-        "methods": list(cls.methods),
     }

@@ -59,6 +59,7 @@ def plan(
     retrains: int = 0,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     accelerator: Accelerator,
+    device: str | None = None,
 ) -> list[Cell]:
     """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
 
@@ -68,7 +69,7 @@ def plan(
     the original's recipe, and what else an audit needs runs beside them; 0 for none.
     changes: hyper-parameters by label, over the benchmark's settings. A glob leaves out methods
     that do not support a scenario's scope; naming one that does not raises ValueError, as does
-    any unknown name.
+    any unknown name. device: the name of the one that they run on, where it is not this process's.
     """
     changes = changes or {}
     chosen = _scenarios(benchmark, scenarios)
@@ -90,9 +91,9 @@ def plan(
             unlearner = registry.unlearner(label, scope, settings)
             cells += [
                 _cell(
-                    benchmark, registry, scenario, label, unlearner, seed, cases[seed], accelerator
+                    benchmark, registry, scenario, label, unlearner, seed, case, accelerator, device
                 )
-                for seed in seeds
+                for seed, case in cases.items()
             ]
     return cells
 
@@ -150,6 +151,7 @@ def _cell(
     seed: int,
     case: str,
     accelerator: Accelerator,
+    device: str | None,
 ) -> Cell:
     key = cell_key(
         unlearner,
@@ -160,5 +162,6 @@ def _cell(
         label=label,
         seed=seed,
         case=case,
+        device=device,
     )
     return Cell(benchmark.name, scenario, label, unlearner, seed, key, case)

@@ -10,7 +10,7 @@ from benchmark_adapters.baselines.retrain import FIRST, Retrain
 from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.provenance import versions
 from benchmark_adapters.records.record import read_record
-from suli_plugin.benchmark import Benchmark
+from suli_plugin.benchmark import Benchmark, scope_of
 from suli_plugin.registry import Registry
 from suli_plugin.request import Scope
 from suli_plugin.unlearner import Unlearner
@@ -29,6 +29,15 @@ def retrain_labels(count: int) -> list[str]:
 def is_repeat(unlearner: Unlearner) -> bool:
     """Whether its training has a seed of its own, whatever the run's is."""
     return isinstance(unlearner, Retrain) and unlearner.repeat != FIRST
+
+
+def is_shared(unlearner: Unlearner, scenario: str, one_forget_set: bool) -> bool:
+    """Whether its training is one for all seeds: a repeat, and the seeds forget the same.
+
+    one_forget_set: see `Benchmark`.
+    """
+    alike = one_forget_set or scope_of(scenario) == "class-wise"
+    return alike and is_repeat(unlearner)
 
 
 def is_retrain(label: str) -> bool:

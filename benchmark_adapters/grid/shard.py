@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark_adapters.grid.plan import Cell
-from benchmark_adapters.grid.retrains import is_repeat
-from suli_plugin.benchmark import scope_of
+from benchmark_adapters.grid.retrains import is_shared
 
 _ID, _COUNT = "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"
 _FIRST, _STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
@@ -30,14 +29,19 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
-    def of(self, cells: Sequence[Cell]) -> list[Cell]:
+    def of(self, cells: Sequence[Cell], *, one_forget_set: bool = False) -> list[Cell]:
         """The cells of this part, in their order; the parts share none and leave out none.
 
         A case is never divided, since its cells are compared with its Retrain. Nor are the cases
-        of a class where repeats of Retrain run, which are trained once for all seeds.
+        of a scenario where repeats of Retrain run that are trained once for all seeds.
+        one_forget_set: see `Benchmark`.
         """
         whole: dict[tuple[str, int | None], list[Cell]] = {}
-        shared = {cell.scenario for cell in cells if _is_shared(cell)}
+        shared = {
+            cell.scenario
+            for cell in cells
+            if is_shared(cell.unlearner, cell.scenario, one_forget_set)
+        }
         for cell in cells:
             seed = None if cell.scenario in shared else cell.seed
             whole.setdefault((cell.scenario, seed), []).append(cell)
@@ -70,7 +74,3 @@ def shard_of(text: str | None, environment: Mapping[str, str] = os.environ) -> S
         raise ValueError(
             f"{_ID} is set, and {_COUNT} is not: say which part it is with --shard I/N"
         ) from error
-
-
-def _is_shared(cell: Cell) -> bool:
-    return scope_of(cell.scenario) == "class-wise" and is_repeat(cell.unlearner)

@@ -59,8 +59,11 @@ def cell_key(
     label: str,
     seed: int,
     case: str,
+    device: str | None = None,
 ) -> str:
-    """SHA-256 of all that decides a result. case: a hash of original and data."""
+    """SHA-256 of all that decides a result. case: a hash of original and data. device: its name,
+    where a cell runs on another than the accelerator's.
+    """
     return _cell_hash(
         {
             "benchmark": benchmark,
@@ -72,7 +75,7 @@ def cell_key(
             "plugin": str(origin),
             "precision": accelerator.mixed_precision,
             "processes": accelerator.num_processes,
-            "device": device_name(accelerator.device),
+            "device": device or device_name(accelerator.device),
         }
     )
 

@@ -1,0 +1,1 @@
+"""Work side by side: dask.distributed's workers, each looked at before it gets any."""

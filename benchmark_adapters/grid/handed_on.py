@@ -1,0 +1,141 @@
+"""What cells on workers start from and are compared with, which the client has and hands on."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark_adapters.cluster.crew import Crew, Task
+from benchmark_adapters.grid.cell_work import GivenRetrained
+from benchmark_adapters.grid.original_work import AskedOriginal, OriginalWork
+from benchmark_adapters.grid.plan import Cell
+from benchmark_adapters.grid.retrains import trained_before
+from benchmark_adapters.grid.stored_retrained import find_retrained
+from benchmark_adapters.records.evidence import evidence_path
+from suli_plugin.benchmark import Benchmark
+from suli_plugin.kept_tensors import kept_file, put_kept_file
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+Record = Mapping[str, Any]
+
+
+class Originals:
+    """The originals that a benchmark trains: each by one task, unless the client has kept it."""
+
+    def __init__(self, crew: Crew, benchmark: Benchmark, precision: str) -> None:
+        self._crew, self._benchmark = crew, benchmark
+        self._work = pickle.dumps(OriginalWork(benchmark, precision))
+        self._names: dict[int, str | None] = {}
+        # By name; None for one that could not be made: the cells then say why.
+        self._made: dict[str, Future | None] = {}
+        self._waiting: dict[str, list[Cell]] = {}
+
+    def is_there(self, cell: Cell) -> bool:
+        """Whether the cell's original can be handed on, or is none of these."""
+        name = self._name(cell)
+        if name is None or name in self._made:
+            return True
+        found = kept_file(name) if name not in self._waiting else None
+        if found is not None:
+            self._keep(name, found)
+        return found is not None
+
+    def task(self, cell: Cell) -> Task | None:
+        """The task that makes it; None where it is under way. The cell waits for it."""
+        name = self._name(cell)
+        assert name is not None
+        self._waiting.setdefault(name, []).append(cell)
+        if len(self._waiting[name]) > 1:
+            return None
+        return Task(self._work, AskedOriginal(name, cell.scenario, cell.seed))
+
+    def ended(self, asked: AskedOriginal, result: bytes | Exception) -> list[Cell]:
+        """Keep what was made; the cells that waited for it."""
+        if isinstance(result, bytes):
+            put_kept_file(asked.name, result)
+            self._keep(asked.name, result)
+        else:
+            self._made[asked.name] = None
+        return self._waiting.pop(asked.name)
+
+    def handed_on(self, cell: Cell) -> Future | None:
+        """Its pickled name and file, for `PanelWork`."""
+        name = self._name(cell)
+        return self._made[name] if name is not None else None
+
+    def _keep(self, name: str, data: bytes) -> None:
+        self._made[name] = self._crew.hand_on(pickle.dumps((name, data)))
+
+    def _name(self, cell: Cell) -> str | None:
+        if cell.seed not in self._names:
+            self._names[cell.seed] = self._benchmark.kept_original(cell.seed)
+        return self._names[cell.seed]
+
+
+class RetrainedModels:
+    """Of each case the retrained model that its cells are compared with."""
+
+    def __init__(self, crew: Crew, folder: Path) -> None:
+        self._crew, self._folder = crew, folder
+        self._made: dict[tuple[str, int], GivenRetrained] = {}
+        self._handed_on: dict[tuple[str, int], tuple[str, Future]] = {}
+
+    def made(self, cell: Cell, given: GivenRetrained) -> None:
+        """A cell of this run made it."""
+        self._made[cell.scenario, cell.seed] = given
+
+    def stored_hash(self, cell: Cell) -> str | None:
+        """The hash of the one that the run folder keeps."""
+        found = find_retrained(self._folder, *_case(cell))
+        return found.hash if found is not None else None
+
+    def handed_on(self, cell: Cell) -> Future | None:
+        """A pickled `GivenRetrained`: that of the run folder, or that of this run."""
+        key, given = (cell.scenario, cell.seed), self._given(cell)
+        if given is None:
+            return None
+        if self._handed_on.get(key, ("",))[0] != given.hash:
+            self._handed_on[key] = given.hash, self._crew.hand_on(pickle.dumps(given))
+        return self._handed_on[key][1]
+
+    def forget(self, cell: Cell) -> None:
+        """The cell's case is through."""
+        for known in (self._made, self._handed_on):
+            known.pop((cell.scenario, cell.seed), None)
+
+    def _given(self, cell: Cell) -> GivenRetrained | None:
+        made = self._made.get((cell.scenario, cell.seed))
+        found = find_retrained(self._folder, *_case(cell))
+        # What this run made has the rates as they are, which files have in float32.
+        if found is None or (made is not None and made.hash == found.hash):
+            return made
+        features = found.features.read_bytes() if found.features is not None else None
+        return GivenRetrained(found.hash, found.relearn, found.logits.read_bytes(), features)
+
+
+def files_of(cell: Cell, record: Record, folder: Path) -> dict[str, bytes]:
+    """A record and its evidence, by path below the run folder. record: that at the cell's path."""
+    path = cell.path(folder)
+    kept = (evidence_path(path, record, kind) for kind in record.get("evidence") or {})
+    return _read([path, *(each for each in kept if each is not None)], folder)
+
+
+def training_before(known: Record, folder: Path) -> dict[str, bytes]:
+    """The record and the weights of the very same training, see `trained_before`; none if none."""
+    found = trained_before(folder, known)
+    if found is None:
+        return {}
+    _, weights = found
+    return _read([weights.with_suffix(".json"), weights], folder)
+
+
+def _read(paths: Iterable[Path], folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _case(cell: Cell) -> tuple[str, str, int, str]:
+    return cell.benchmark, cell.scenario, cell.seed, cell.case
