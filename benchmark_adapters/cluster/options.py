@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from benchmark_adapters.cluster.crew import Crew
     from benchmark_adapters.cluster.fitness import Wanted
 
@@ -59,10 +57,10 @@ class CrewAsked:
         return self.workers is not None or self.scheduler is not None
 
     @contextmanager
-    def maker(self, accelerator: Accelerator) -> Iterator[MakeCrew | None]:
-        """Makes crews of the workers, which end with it if they were started here.
+    def maker(self) -> Iterator[MakeCrew | None]:
+        """Makes crews, all of the same workers, which end with it if they were started here.
 
-        None if no workers are asked for. accelerator: of this process.
+        None if no workers are asked for. Nobody is started or asked before the first crew.
         """
         if not self.is_any:
             yield None
@@ -70,14 +68,26 @@ class CrewAsked:
         from benchmark_adapters.cluster.connection import connected
         from benchmark_adapters.cluster.crew import Crew
 
-        with connected(self.workers, self.scheduler, _accelerators(accelerator)) as client:
-            yield lambda wanted: Crew(client, wanted, _tell)
+        with ExitStack() as stack:
+            clients = list[Any]()
+
+            def make(wanted: Wanted) -> Crew:
+                if not clients:
+                    client = connected(self.workers, self.scheduler, _accelerators())
+                    clients.append(stack.enter_context(client))
+                return Crew(clients[0], wanted, _tell)
+
+            yield make
 
 
-def _accelerators(accelerator: Accelerator) -> int:
+def _accelerators() -> int:
+    """Of this machine, 0 where Accelerate is told to use its CPUs."""
     import torch
+    from accelerate.utils import parse_flag_from_env
 
-    return torch.cuda.device_count() if accelerator.device.type == "cuda" else 0
+    if parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available():
+        return 0
+    return torch.cuda.device_count()
 
 
 def _tell(line: str) -> None:

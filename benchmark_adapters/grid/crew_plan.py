@@ -33,7 +33,7 @@ def with_crew(
     if not asked.is_any:
         yield None, planned(None)
         return
-    with one_line_errors(), asked.maker(accelerator) as make:
+    with one_line_errors(), asked.maker() as make:
         yield crew_and_plan(make, planned, benchmark, registry, accelerator)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.records.provenance import command, git_commit, hardware, versions
 from benchmark_adapters.records.record import write_atomically
-from benchmark_adapters.tuning.run import Tuning
+from benchmark_adapters.tuning.trial_cells import Tuning
 from benchmark_adapters.tuning.trials import searched
 from suli_plugin.benchmark import scope_of
 from suli_plugin.unlearner import Scope, Unlearner

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.cluster.options import CrewAsked, crew_options
 from benchmark_adapters.command_line.command_accelerator import command_accelerator
 from benchmark_adapters.command_line.one_line_errors import one_line
 from benchmark_adapters.grid.benchmark_options import (
@@ -29,6 +30,7 @@ from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
     from benchmark_adapters.grid.outcome import Outcome
+    from benchmark_adapters.grid.plan import Cell
     from benchmark_adapters.tuning.choice import TunedMethod
 
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     "--output", type=click.Path(path_type=Path), default=Path("runs-tune"), show_default=True,
     help="Folder for the records; what is there already is not run again.",
 )  # fmt: skip
+@crew_options
 @as_json
 def tune(
     name: str,
@@ -68,6 +71,8 @@ def tune(
     draw_seed: int,
     held_out: float,
     output: Path,
+    workers: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Tune methods on the benchmark NAME, each with the same number of trials.
@@ -81,10 +86,13 @@ def tune(
     suli bench tune digits --methods suli,su --trials 10
     suli bench tune digits --methods suli@official --scenarios class-3,class-7 --seeds 0,1
     """
+    from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
     from benchmark_adapters.grid.run import run_grid
     from benchmark_adapters.tuning.choice import read_choices, tuned_methods, write_choices
-    from benchmark_adapters.tuning.run import TrialRuns, Tuning, trial_cells, tunable
+    from benchmark_adapters.tuning.run import TrialRuns
+    from benchmark_adapters.tuning.trial_cells import Tuning, trial_cells, tunable
+    from benchmark_adapters.tuning.trial_work import TrialWork
     from suli_plugin.plugins import registry
 
     check_writable(output)
@@ -107,8 +115,9 @@ def tune(
         by_hand = changes_by_label(changes)
         choices = output / benchmark.name / "choice.json"
         read_choices(choices)
-        starts = tunable(
-            plan(
+
+        def started(device: str | None = None) -> list[Cell]:
+            cells = plan(
                 benchmark,
                 found,
                 scenarios=listed(scenarios),
@@ -116,18 +125,34 @@ def tune(
                 seeds=seed_numbers(seeds),
                 changes=by_hand,
                 accelerator=accelerator,
-            ),
-            listed(methods),
-        )
-        cells = trial_cells(starts, found, accelerator, tuning, fixed=by_hand)
+                device=device,
+            )
+            return tunable(cells, listed(methods))
+
+        def planned(device: str | None) -> Sequence[Cell]:
+            return trial_cells(
+                started(device), found, accelerator, tuning, fixed=by_hand, device=device
+            )
+
+        starts, asked = started(), CrewAsked(workers, scheduler)
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
     except (TypeError, ValueError) as error:
         raise click.UsageError(one_line(error)) from error
-    runs = TrialRuns(benchmark, found, accelerator, tuning, cells)
-    with CellProgress(len(cells), shown=accelerator.is_main_process) as progress:
+    with (
+        with_crew(asked, planned, benchmark, found, accelerator) as (crew, cells),
+        CellProgress(len(cells), shown=accelerator.is_main_process) as progress,
+    ):
         outcome = run_grid(
-            list(cells), benchmark, found, output, accelerator, progress=progress, run_cell=runs
+            cells,
+            benchmark,
+            found,
+            output,
+            accelerator,
+            progress=progress,
+            run_cell=TrialRuns(benchmark, found, accelerator, tuning),
+            crew=crew,
+            work=TrialWork(benchmark, accelerator.mixed_precision, tuning),
         )
     tuned = tuned_methods(starts, outcome.records)
     if accelerator.is_main_process:

@@ -1,14 +1,13 @@
-"""A tuning run: every method tries as many settings, on validation data, as cells of one grid."""
+"""Run the trials of methods and score them on validation data."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
@@ -16,78 +15,16 @@ from torch import nn
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.metrics.scoring import score
 from benchmark_adapters.records.provenance import state_hash
-from benchmark_adapters.records.record import canonical
-from benchmark_adapters.records.run_record import Measured, cell_key, run_record
+from benchmark_adapters.records.run_record import Measured, run_record
 from benchmark_adapters.tuning.score import tuning_score
-from benchmark_adapters.tuning.trials import draw_trials
+from benchmark_adapters.tuning.trial_cells import TrialCell, Tuning
 from benchmark_adapters.tuning.validation_case import validation_case
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import evaluate
-from suli_plugin.hyperparameters import bounds, check_hyperparameters
 from suli_plugin.registry import Registry
 from suli_plugin.runner import run
 from suli_plugin.unlearned import DivergedRun, Unlearned
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tuning:
-    """How a tuning run is done; the same for all of its methods.
-
-    trials: settings that each method may try, its source's included. seed: of the draw.
-    fraction: of the training data that is held out to score by. retain_scored: score at most so
-    many retain images on either side (see `validation_case`), None for all.
-    """
-
-    name: ClassVar[str] = "tuning"
-
-    trials: int = field(default=20, metadata=bounds(at_least=1))
-    seed: int = field(default=0, metadata=bounds(at_least=0, at_most=2**32 - 1))
-    fraction: float = field(default=0.2, metadata=bounds(above=0, below=1))
-    retain_scored: int | None = field(default=None, metadata=bounds(at_least=1))
-
-    def __post_init__(self) -> None:
-        check_hyperparameters(self)
-
-    @property
-    def held_out(self) -> dict[str, Any]:
-        """What decides the images that a trial is scored on."""
-        return {"fraction": self.fraction, "retain_scored": self.retain_scored}
-
-
-def tunable(starts: Sequence[Cell], named: Collection[str]) -> list[Cell]:
-    """The cells of methods with a search space. named: labels that were asked for by name.
-
-    Raises ValueError for one of those without a search space, and if none is left.
-    """
-    for cell in starts:
-        if cell.label in named and not cell.unlearner.search_space:
-            raise ValueError(f"{cell.label} declares no search space, so there is nothing to tune")
-    found = [cell for cell in starts if cell.unlearner.search_space]
-    if not found:
-        raise ValueError("none of the methods declares a search space: there is nothing to tune")
-    return found
-
-
-def trial_cells(
-    starts: Sequence[Cell],
-    registry: Registry,
-    accelerator: Accelerator,
-    tuning: Tuning,
-    *,
-    fixed: Mapping[str, Collection[str]],
-) -> dict[Cell, int]:
-    """The cells of all trials, each with the trial's index; index 0 has the settings of the start.
-
-    starts: cells as the benchmark itself would run them. fixed: fields by label, not to be varied.
-    """
-    cells = {}
-    for start in starts:
-        of_label = fixed.get(start.label, ())
-        for trial in draw_trials(start.unlearner, tuning.trials, seed=tuning.seed, fixed=of_label):
-            varied = dataclasses.replace(start, unlearner=trial.unlearner)
-            cells[_trial_cell(varied, trial.index, registry, accelerator, tuning)] = trial.index
-    return cells
 
 
 class TrialRuns:
@@ -99,14 +36,18 @@ class TrialRuns:
         registry: Registry,
         accelerator: Accelerator,
         tuning: Tuning,
-        indices: Mapping[Cell, int],
     ) -> None:
         self.benchmark, self.registry, self.accelerator = benchmark, registry, accelerator
-        self.tuning, self.indices = tuning, indices
+        self.tuning = tuning
         self._held_out: _HeldOut | None = None
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
-        """The record of one trial on one case, scored; one that diverged has score 0."""
+        """The record of one trial on one case, scored; one that diverged has score 0.
+
+        Raises TypeError for a cell that is no `TrialCell`.
+        """
+        if not isinstance(cell, TrialCell):
+            raise TypeError(f"{cell} is the cell of no trial")
         held_out = self._case(cell)
         unlearned, metrics = self._attempt(cell, held_out)
         scored = 0.0
@@ -129,7 +70,7 @@ class TrialRuns:
                 set_hashes=held_out.hashes,
                 options=self.benchmark.options(),
                 tuning={
-                    "trial": self.indices[cell],
+                    "trial": cell.trial,
                     "score": scored,
                     "diverged": not metrics,
                     "draw_seed": self.tuning.seed,
@@ -219,25 +160,3 @@ class _HeldOut:
             "validation": case.test,
             "reference": case.reference,
         }
-
-
-def _trial_cell(
-    cell: Cell, index: int, registry: Registry, accelerator: Accelerator, tuning: Tuning
-) -> Cell:
-    """The cell on validation data; its key has the trial's index, which its record names, too."""
-    case = _hash([cell.case, "validation", tuning.held_out])
-    key = cell_key(
-        cell.unlearner,
-        registry.origins[cell.unlearner.name],
-        accelerator,
-        benchmark=cell.benchmark,
-        scenario=cell.scenario,
-        label=cell.label,
-        seed=cell.seed,
-        case=_hash([case, tuning.seed, index]),
-    )
-    return dataclasses.replace(cell, key=key, case=case)
-
-
-def _hash(made_of: Any) -> str:
-    return hashlib.sha256(canonical(made_of).encode()).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark_adapters.cluster.options import CrewAsked, crew_options
 from leaderboards.board.data_options import as_name, data_options
 from leaderboards.claims.command_errors import command_errors
 from suli_plugin.cli import as_json
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     "--runs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="Keep what is run again there, so that an interrupted verification goes on.",
 )  # fmt: skip
+@crew_options
 @data_options
 @as_name
 @as_json
@@ -53,6 +55,8 @@ def verify(
     sample: int | None,
     again: bool,
     runs: Path | None,
+    workers: int | None,
+    scheduler: str | None,
     data: str | None,
     original: str | None,
     name: str | None,
@@ -71,12 +75,16 @@ def verify(
     and with --merge it goes to the main branch with the submission.
 
     \b
-    suli leaderboard verify ./results --level rerun
+    suli leaderboard verify ./results --level rerun --workers 4
     suli leaderboard verify org/results --pr 3 --level rerun --merge
 
     Exit codes: 0 all of it holds, 1 something is refuted or refused, 2 wrong usage.
     """
-    with command_errors(), _run_folder(runs) as folder:
+    with (
+        command_errors(),
+        _run_folder(runs) as folder,
+        CrewAsked(workers, scheduler).maker() as make_crew,
+    ):
         from benchmark_adapters.command_line.command_accelerator import command_accelerator
         from benchmark_adapters.grid.options import listed
         from leaderboards.verification.verifying import Request, verified
@@ -94,6 +102,7 @@ def verify(
             data=data,
             original=original,
             name=name,
+            make_crew=make_crew,
         )
         looked = verified(request, command_accelerator, _shown(not as_json))
     if as_json:

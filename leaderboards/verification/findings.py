@@ -17,7 +17,7 @@ from leaderboards.claims.verdict import Difference
 class Findings:
     """found: values by record and metric. reasons: what refutes. notes: what does not.
 
-    impostors, not_audited: see `Verdict`.
+    impostors, not_audited: see `Verdict`. hardware: where methods were run again, empty if none.
     """
 
     found: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -25,6 +25,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     impostors: dict[str, str] = field(default_factory=dict)
     not_audited: str = ""
+    hardware: str = ""
 
     def add(self, other: Findings) -> None:
         """Take over what a higher level found; its values replace those of a lower one."""
@@ -33,6 +34,7 @@ class Findings:
         self.reasons += other.reasons
         self.impostors |= other.impostors
         self.not_audited = other.not_audited or self.not_audited
+        self.hardware = other.hardware or self.hardware
         self.notes += [note for note in other.notes if note not in self.notes]
 
 

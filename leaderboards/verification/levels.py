@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from benchmark_adapters.cluster.options import MakeCrew
 from benchmark_adapters.records.provenance import hardware, versions
 from leaderboards.board.metrics import LEVELS, Level
 from leaderboards.claims.submission import Submission
@@ -26,7 +27,7 @@ class Verifier:
     """How far somebody verifies, as whom, and with what.
 
     sample: images a set at level `reload`, records at level `rerun`; None for all. folder: keeps
-    what is run again.
+    what is run again. make_crew: of workers that do so, None for this process.
     """
 
     cases: BoardCases
@@ -35,6 +36,7 @@ class Verifier:
     by: str
     folder: Path
     sample: int | None = None
+    make_crew: MakeCrew | None = None
 
     def verdict(self, submission_id: str, store: StoreEvidence) -> Verdict:
         """What the levels up to this one find; a lower one that refutes ends it.
@@ -79,7 +81,13 @@ class Verifier:
             "rescore": lambda: rescore(submission, store, self.cases),
             "reload": lambda: reload(submission, store, self.cases, sample=images),
             "rerun": lambda: rerun(
-                submission, store, self.cases, self.registry, folder, sample=self.sample
+                submission,
+                store,
+                self.cases,
+                self.registry,
+                folder,
+                sample=self.sample,
+                make_crew=self.make_crew,
             ),
         }
         return find[level]()
@@ -96,7 +104,7 @@ class Verifier:
             by=self.by,
             at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             versions=versions(),
-            hardware=hardware(),
+            hardware=findings.hardware or hardware(),
             sample=self.sample if self.level != "rescore" else None,
             found=findings.found,
             differences=tuple(differing),

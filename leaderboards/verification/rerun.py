@@ -11,6 +11,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark_adapters.cluster.options import MakeCrew
+from benchmark_adapters.grid.crew_plan import crew_and_plan
 from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.run import run_grid
@@ -51,13 +53,14 @@ def rerun(
     folder: Path,
     *,
     sample: int | None = None,
+    make_crew: MakeCrew | None = None,
 ) -> Findings:
     """Run the records' cells again, from this machine's own originals.
 
     folder: of this submission alone; keeps what was run, so that an interrupted verification goes
-    on. sample: so many records, drawn anew each time. Raises ValueError if the plugin, the
-    precision or the data are not to be had here, if nothing could follow from a difference, or a
-    method fails.
+    on. sample: so many records, drawn anew each time. make_crew: of workers that run the cells,
+    None to run them here. Raises ValueError if the plugin, the precision or the data are not to be
+    had here, if nothing could follow from a difference, or a method fails.
     """
     findings = Findings()
     note = check_installed(submission, registry)
@@ -66,8 +69,13 @@ def rerun(
     if sample is not None and sample < len(records):
         records = random.SystemRandom().sample(records, sample)
     _check_precision(submission, cases)
-    _check_judgeable(submission, cases)
-    cells = [_cell(submission, record, cases, registry) for record in records]
+    if make_crew is None:
+        _check_judgeable(submission, cases, hardware(), versions()["torch"])
+
+    def planned(device: str | None) -> list[Cell]:
+        return [_cell(submission, record, cases, registry, device) for record in records]
+
+    crew, cells = crew_and_plan(make_crew, planned, cases.benchmark, registry, cases.accelerator)
     for record, cell in zip(records, cells, strict=True):
         # Other data are found before anything is run.
         cases.own(record["scenario"], record["seed"])
@@ -80,11 +88,14 @@ def rerun(
         cases.accelerator,
         evidence=False,
         scored_case=lambda cell: cases.uncompared(cell.scenario, cell.seed),
+        crew=crew,
     )
     if outcome.failed:
         cell, reason = outcome.failed[0]
         raise ValueError(f"{cell} could not be run again: {reason}")
     for record in outcome.records:
+        _check_judgeable(submission, cases, record["hardware"], record["versions"]["torch"])
+        findings.hardware = record["hardware"]
         findings.found[record_name(record)] = score_values(record)
     for record in records:
         _audit_again(findings, submission, record, store, cases)
@@ -116,11 +127,11 @@ def _check_precision(submission: Submission, cases: BoardCases) -> None:
         raise ValueError(f"it was run in the precision {wanted}, not {here}: verify it alone")
 
 
-def _check_judgeable(submission: Submission, cases: BoardCases) -> None:
+def _check_judgeable(submission: Submission, cases: BoardCases, where: str, torch: str) -> None:
     """Other processors and versions give other values, and only noise says how much others."""
     first = submission.claimed[0]
     there = (first["hardware"], first["versions"].get("torch"))
-    here = (hardware(), versions()["torch"])
+    here = (where, torch)
     if cases.board.noise is None and there != here:
         raise ValueError(
             f"{submission.method} was run on {there[0]!a:.120} with torch {there[1]!a:.40}, this "
@@ -129,7 +140,13 @@ def _check_judgeable(submission: Submission, cases: BoardCases) -> None:
         )
 
 
-def _cell(submission: Submission, record: Record, cases: BoardCases, registry: Registry) -> Cell:
+def _cell(
+    submission: Submission,
+    record: Record,
+    cases: BoardCases,
+    registry: Registry,
+    device: str | None,
+) -> Cell:
     label, scope = submission.method, cases.board.scope
     # All fields, so that the benchmark's own settings change none that the record is older than.
     fields = registry.unlearner(label, scope).hyperparameters() | record["hyperparameters"]
@@ -142,6 +159,7 @@ def _cell(submission: Submission, record: Record, cases: BoardCases, registry: R
         seeds=[record["seed"]],
         changes={label: fields},
         accelerator=cases.accelerator,
+        device=device,
     )
     return cell
 

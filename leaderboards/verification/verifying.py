@@ -9,6 +9,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from benchmark_adapters.cluster.options import MakeCrew
 from benchmark_adapters.grid.benchmark_options import made_benchmark
 from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import Board, is_reference, load_board
@@ -32,7 +33,10 @@ MakeAccelerator = Callable[[str], Accelerator]
 
 @dataclass(frozen=True)
 class Request:
-    """What to verify, how far, as whom, with what; see `suli leaderboard verify --help`."""
+    """What to verify, how far, as whom, with what; see `suli leaderboard verify --help`.
+
+    make_crew: of workers that run methods again, None to do it here.
+    """
 
     source: str
     level: Level
@@ -46,6 +50,7 @@ class Request:
     data: str | None = None
     original: str | None = None
     name: str | None = None
+    make_crew: MakeCrew | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,9 @@ def board_verifier(
     given = {**board.options, "data": request.data, "original": request.original}
     benchmark = made_benchmark(found.benchmark(board.benchmark), given)
     cases = BoardCases(board, benchmark, accelerator)
-    return Verifier(cases, found, request.level, by, request.folder, request.sample)
+    return Verifier(
+        cases, found, request.level, by, request.folder, request.sample, request.make_crew
+    )
 
 
 def _verified_main(

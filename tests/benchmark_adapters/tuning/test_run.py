@@ -16,7 +16,8 @@ from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import read_record
 from benchmark_adapters.tuning.choice import read_choices, tuned_methods, write_choices
-from benchmark_adapters.tuning.run import TrialRuns, Tuning, trial_cells, tunable
+from benchmark_adapters.tuning.run import TrialRuns
+from benchmark_adapters.tuning.trial_cells import Tuning, trial_cells, tunable
 from benchmark_adapters.tuning.trial_table import trial_tables
 from suli_plugin import SU
 from suli_plugin.cli import main
@@ -95,10 +96,8 @@ class Tuned:
         )  # fmt: skip
         starts = tunable(starts, methods)
         self.cells = trial_cells(starts, REGISTRY, ACCELERATOR, self.tuning, fixed=by_hand)
-        runs = TrialRuns(benchmark, REGISTRY, ACCELERATOR, self.tuning, self.cells)
-        self.outcome = run_grid(
-            list(self.cells), benchmark, REGISTRY, folder, ACCELERATOR, run_cell=runs
-        )
+        runs = TrialRuns(benchmark, REGISTRY, ACCELERATOR, self.tuning)
+        self.outcome = run_grid(self.cells, benchmark, REGISTRY, folder, ACCELERATOR, run_cell=runs)
         self.methods = tuned_methods(starts, self.outcome.records)
         self.file = folder / "choice.json"
         self.choices = write_choices(self.file, self.methods, self.tuning, by_hand)

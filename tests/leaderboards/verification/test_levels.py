@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from altered_store import REGISTRY, resealed
+from crew_in_process import crew_maker
 
 from benchmark_adapters.records.evidence import packed_logits, read_logits
 from leaderboards.store.evidence import StoreEvidence
@@ -36,6 +37,20 @@ def test_the_honest_submission_passes(level, store):
     found = verdict.found["class-3/0"]
     assert ("relearn_updates" in found) == (level != "rescore")
     assert ("backward_passes" in found) == (level == "rerun")
+
+
+def test_what_workers_run_again_is_what_this_machine_would(store, tmp_path):
+    pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    here = store.verdict(level="rerun")
+    store.runs_again = tmp_path / "by workers"
+    with crew_maker() as make:
+        there = store.verdict(level="rerun", make_crew=make)
+    assert there.outcome == "reproduced" and not there.differences
+    for name, values in here.found.items():
+        times = {"update_seconds", "total_seconds"}
+        assert all(there.found[name][key] == values[key] for key in values.keys() - times)
+    assert there.notes == here.notes and there.hardware == here.hardware
+    assert there.not_audited == here.not_audited and there.reasons == here.reasons
 
 
 def test_what_is_run_again_makes_no_case_anew_and_is_compared_with_its_own_retrain_alone(
