@@ -1,5 +1,5 @@
-"""`suli leaderboard`: the group; each subcommand is in a file of its own and imports what it needs
-inside."""
+"""`suli leaderboard`, the group, and `suli reproduce`; each command is in a file of its own and
+imports what it needs inside."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from leaderboards.comparison.command import compare
 from leaderboards.keeping.commands import drop_evidence, list_boards, measure, tolerances
 from leaderboards.rendering.command import render
 from leaderboards.rendering.export import export
+from leaderboards.reproduction.command import reproduce
 from leaderboards.submission.command import submit
 from leaderboards.verification.command import verify
 from suli_plugin.hookspecs import hookimpl
@@ -16,8 +17,9 @@ from suli_plugin.hookspecs import hookimpl
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """The group `leaderboard`."""
+    """The group `leaderboard`, and `reproduce`."""
     cli.add_command(leaderboard)
+    cli.add_command(reproduce)
 
 
 @click.group()

@@ -25,6 +25,7 @@ FLOORS = (
     ("leaderboards.store",),
     ("leaderboards.keeping", "leaderboards.verification", "leaderboards.rendering"),
     ("leaderboards.submission", "leaderboards.comparison"),
+    ("leaderboards.reproduction",),
     ("leaderboards.command",),
 )  # fmt: skip
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

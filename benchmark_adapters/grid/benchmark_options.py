@@ -53,6 +53,28 @@ def made_benchmark(cls: type[Benchmark], given: Mapping[str, Any]) -> Benchmark:
     return cls(**said)
 
 
+def option_arguments(benchmark: Benchmark) -> list[str]:
+    """The options that `made_benchmark` makes this benchmark of; defaults are left out.
+
+    Raises ValueError for a value that no option gives.
+    """
+    names = {option.name for option in click.command(benchmark_options(_nothing)).params}
+    words = []
+    for field in dataclasses.fields(benchmark):
+        value = getattr(benchmark, field.name)
+        if value == field.default:
+            continue
+        if field.name not in names:
+            raise ValueError(f"no option gives {benchmark.name} {field.name}={value!r}")
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        words += [_option(field.name), text]
+    return words
+
+
+def _nothing(**_: Any) -> None:
+    """A command to look up options of."""
+
+
 def tell_what_was_read(benchmark: Benchmark) -> None:
     """Print what the benchmark says of its data, beside the output proper."""
     for line in benchmark.describe():

@@ -20,6 +20,7 @@ from benchmark_adapters.grid.benchmark_options import (
 )
 from benchmark_adapters.grid.cell_progress import CellProgress
 from benchmark_adapters.grid.options import (
+    RETRAINS,
     changes_by_label,
     check_writable,
     grid_options,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     help="Keep each unlearned model and its logits, for reports and leaderboards.",
 )  # fmt: skip
 @click.option(
-    "--retrains", type=click.IntRange(2), default=5, show_default=True, metavar="K",
+    "--retrains", type=click.IntRange(2), default=RETRAINS, show_default=True, metavar="K",
     help="Retrains of the original's recipe that the audit compares with, and one held out.",
 )  # fmt: skip
 @click.option(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+# Retrains that an audit compares with, where nothing else is said.
+RETRAINS = 5
 OPTIONS = (
     click.option(
         "--methods", metavar="LIST",
@@ -60,6 +62,22 @@ def changes_by_label(settings: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise ValueError(f"--set takes METHOD.FIELD=VALUE, got {setting!r}")
         changes.setdefault(label, {})[field] = json_or_text(value)
     return changes
+
+
+def setting_arguments(label: str, fields: Mapping[str, Any]) -> list[str]:
+    """The options `--set` that give a method these fields, as `changes_by_label` reads them."""
+    return [
+        word
+        for name, value in fields.items()
+        for word in ("--set", f"{label}.{name}={_as_text(value)}")
+    ]
+
+
+def _as_text(value: Any) -> str:
+    """The text itself, where it is not read as something else; JSON of anything else."""
+    if isinstance(value, str) and json_or_text(value) == value:
+        return value
+    return json.dumps(value)
 
 
 def json_or_text(text: str) -> Any:

@@ -75,14 +75,15 @@ def _tables(records: Path, experiments: Path, tuning: Path, forget_only: Path) -
     from leaderboards.comparison.forget_only import forget_only_tables
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
+    from leaderboards.comparison.record_folder import records_below
     from leaderboards.comparison.tuning_tables import tuning_tables
 
-    found, changing = _read(records), _read(experiments)
+    found, changing = records_below(records), records_below(experiments)
     return {
         **comparison_tables(found),
         "paper.nearness": nearness_tables(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
-        **tuning_tables(_read(tuning, trials=True)),
+        **tuning_tables(records_below(tuning, trials=True)),
         **forget_only_tables(forget_only),
     }
 
@@ -104,13 +105,3 @@ def _published(records: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, A
         record["method"]: registry().unlearner(record["method"], record["scope"]).hyperparameters()
         for record in records
     }
-
-
-def _read(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]:
-    """The records below a folder, of trials or of results: a trial is not a result."""
-    from benchmark_adapters.records.record import read_record
-
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
-    found = [read_record(path) for path in sorted(folder.rglob("*.json"))]
-    return [record for record in found if ("tuning" in record) == trials]

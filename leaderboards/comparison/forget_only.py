@@ -42,11 +42,15 @@ def forget_only_tables(folder: Path) -> dict[str, str]:
         records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
         if records:
             name = f"forget-only.{scenario.parent.name}.{scenario.name}"
-            tables[name] = _table(records, _values(scenario, records))
+            tables[name] = _table(records, case_values(scenario, records))
     return tables
 
 
-def _values(scenario: Path, records: Sequence[Record]) -> CaseAudit:
+def case_values(scenario: Path, records: Sequence[Record]) -> CaseAudit:
+    """What an audit measures of the models of one scenario's folder, of these very records.
+
+    Raises ValueError where it is missing, or of other models.
+    """
     found = read_values(scenario / f"{records[0]['seed']}-{VALUES}")
     made = {record["method"]: record["unlearned_hash"] for record in records}
     if found is None or any(found.hashes.get(label) != hashed for label, hashed in made.items()):

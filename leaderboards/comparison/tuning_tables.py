@@ -43,7 +43,7 @@ def _row(own: Sequence[Record], records: Sequence[Record], metrics: Sequence[str
     passes = spread_of(float(total_passes(r)) for r in own)
     return [
         f"`{own[0]['method']}`",
-        _varied(own[0], [r for r in records if r["method"] == own[0]["method"]]),
+        varied(own[0], [r for r in records if r["method"] == own[0]["method"]]),
         *(number(value, 100, 1) for value in values),
         number(scores, 1, 3),
         number(passes, 1, 0),
@@ -51,7 +51,8 @@ def _row(own: Sequence[Record], records: Sequence[Record], metrics: Sequence[str
     ]
 
 
-def _varied(record: Record, trials: Sequence[Record]) -> str:
+def varied(record: Record, trials: Sequence[Record]) -> str:
+    """A trial's settings, of the fields in which trials of its method differ, as Markdown."""
     own = record["hyperparameters"]
     names = [
         name

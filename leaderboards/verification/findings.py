@@ -76,12 +76,19 @@ def _of_record(
         if metric.name in AUDIT_COUNTS and (claimed is None or value is None):
             # An audit need not be claimed, and takes evidence that may not be kept.
             continue
-        if claimed is None or value is None:
-            # A retrained model elsewhere may not relearn, and nothing is then defined.
-            holds = level == "rerun" and metric.name in OPTIONAL
+        if level != "rerun" and (claimed is None or value is None):
+            holds = False
         else:
-            holds = abs(claimed - value) <= tolerance
+            holds = as_run_again(metric.name, claimed, value, tolerance)
         yield Difference(name, metric.name, claimed, value, tolerance, holds)
+
+
+def as_run_again(metric: str, claimed: float | None, value: float | None, tolerance: float) -> bool:
+    """Whether a method that was run again gave what was claimed, as far as that can be asked."""
+    if claimed is None or value is None:
+        # A retrained model elsewhere may not relearn, and nothing is then defined.
+        return metric in OPTIONAL
+    return abs(claimed - value) <= tolerance
 
 
 def _of_means(

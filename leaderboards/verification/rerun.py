@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark_adapters.cluster.options import MakeCrew
+from benchmark_adapters.grid.again import cell_again
 from benchmark_adapters.grid.crew_plan import crew_and_plan
-from benchmark_adapters.grid.plan import Cell, plan
+from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.evidence import FEATURES_SUFFIX, LOGITS_SUFFIX
@@ -73,7 +74,8 @@ def rerun(
         _check_judgeable(submission, cases, hardware(), versions()["torch"])
 
     def planned(device: str | None) -> list[Cell]:
-        return [_cell(submission, record, cases, registry, device) for record in records]
+        benchmark, accelerator = cases.benchmark, cases.accelerator
+        return [cell_again(each, benchmark, registry, accelerator, device) for each in records]
 
     crew, cells = crew_and_plan(make_crew, planned, cases.benchmark, registry, cases.accelerator)
     for record, cell in zip(records, cells, strict=True):
@@ -138,30 +140,6 @@ def _check_judgeable(submission: Submission, cases: BoardCases, where: str, torc
             f"is {here[0]} with torch {here[1]}, and how much runs of {cases.board.name} differ "
             f"is not measured: verify it there, or measure it (suli leaderboard tolerances)"
         )
-
-
-def _cell(
-    submission: Submission,
-    record: Record,
-    cases: BoardCases,
-    registry: Registry,
-    device: str | None,
-) -> Cell:
-    label, scope = submission.method, cases.board.scope
-    # All fields, so that the benchmark's own settings change none that the record is older than.
-    fields = registry.unlearner(label, scope).hyperparameters() | record["hyperparameters"]
-    # The very seeds and scenarios of the record, so that the plan is of one cell.
-    [cell] = plan(
-        cases.benchmark,
-        registry,
-        scenarios=[record["scenario"]],
-        methods=[label],
-        seeds=[record["seed"]],
-        changes={label: fields},
-        accelerator=cases.accelerator,
-        device=device,
-    )
-    return cell
 
 
 def _place_retrained(record: Record, cell: Cell, store: StoreEvidence, folder: Path) -> list[str]:

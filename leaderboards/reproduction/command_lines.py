@@ -1,0 +1,86 @@
+"""The command that makes a record again, as a reader can paste it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark_adapters.grid.again import differing_fields
+from benchmark_adapters.grid.benchmark_options import made_benchmark, option_arguments
+from benchmark_adapters.grid.options import setting_arguments
+from benchmark_adapters.grid.retrains import RETRAIN
+from benchmark_adapters.tuning.run import Tuning
+from leaderboards.reproduction.table import Record, Recorded
+from suli_plugin.benchmark import Benchmark
+from suli_plugin.registry import Registry
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where data and original are on this machine; None where it was not said."""
+
+    data: str | None = None
+    original: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What was said."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def benchmark_of(record: Record, registry: Registry, place: Place) -> Benchmark:
+    """A record's benchmark with its options, but data and original where they are here.
+
+    Raises ValueError for options that the benchmark does not take any more.
+    """
+    cls = registry.benchmark(record["benchmark"])
+    return made_benchmark(cls, {**record["options"], **place.given})
+
+
+def command_line(own: Recorded, registry: Registry, place: Place) -> str:
+    """`suli bench run ...`, or `suli bench tune ...` of a trial, for this record's cell alone.
+
+    Data and original are where the record had them, unless `place` says otherwise. Raises
+    ValueError or TypeError for settings that today's code can't be given.
+    """
+    record = own.record
+    benchmark = benchmark_of(record, registry, place)
+    words = ["suli", "bench", "tune" if own.is_trial else "run", record["benchmark"]]
+    words += option_arguments(benchmark)
+    if record["precision"] != "no":
+        words += ["--mixed-precision", record["precision"]]
+    words += ["--scenarios", record["scenario"], "--seeds", str(record["seed"])]
+    words += ["--methods", ",".join(labels(own))]
+    if RETRAIN in labels(own) and not own.is_audited:
+        words.append("--no-audit")
+    fields = differing_fields(record, benchmark.settings, registry)
+    words += setting_arguments(record["method"], fields)
+    return shlex.join([*words, *(_trial_arguments(record["tuning"]) if own.is_trial else ())])
+
+
+def labels(own: Recorded) -> list[str]:
+    """The methods that a record's command runs: what stands beside it, and its own."""
+    return list(dict.fromkeys([*own.beside, own.record["method"]]))
+
+
+def tuning_of(record: Record) -> Tuning:
+    """How a trial was drawn and scored, of this one alone: its settings are given."""
+    told = record["tuning"]
+    return Tuning(
+        trials=1,
+        seed=told["draw_seed"],
+        fraction=told["fraction"],
+        retain_scored=told["retain_scored"],
+    )
+
+
+def _trial_arguments(told: Mapping[str, Any]) -> list[str]:
+    usual = Tuning()
+    words = ["--trials", "1"]
+    if told["retain_scored"] is not None:
+        words += ["--retain-scored", str(told["retain_scored"])]
+    if told["fraction"] != usual.fraction:
+        words += ["--held-out", str(told["fraction"])]
+    return words

@@ -1,0 +1,55 @@
+"""The tables of all methods that train on the forget set alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmark_adapters.audit.case_audit import CaseAudit
+from benchmark_adapters.audit.judge import ORIGINAL
+from benchmark_adapters.records.record import read_record
+from leaderboards.comparison.forget_only import MEASURED, case_values
+from leaderboards.comparison.paper import CLASS_WISE, INSTANCE_WISE, total_passes
+from leaderboards.reproduction.table import PASSES, Record, Row, Table, columns_of, recorded, row
+
+
+def forget_only_tables(folder: Path) -> list[Table]:
+    """`forget-only.<benchmark>.<scenario>`: a row for each method, as its record is named."""
+    tables = []
+    for scenario in sorted(path for path in folder.glob("*/*") if path.is_dir()):
+        records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
+        if records:
+            name = f"forget-only.{scenario.parent.name}.{scenario.name}"
+            tables.append(_table(name, records, case_values(scenario, records)))
+    return tables
+
+
+def measured_values(found: CaseAudit, label: str) -> dict[str, float]:
+    """What an audit measures of a model without Retrains, by the test's name."""
+    values = {test.name: test.values.get(label) for test in found.tests}
+    names = MEASURED[found.scope]
+    return {name: value for name in names if (value := values.get(name)) is not None}
+
+
+def _table(name: str, records: Sequence[Record], values: CaseAudit) -> Table:
+    scope = records[0]["scope"]
+    names = CLASS_WISE if scope == "class-wise" else INSTANCE_WISE
+    titles = {name: title.removesuffix(" %") for name, title in MEASURED[scope].items()}
+    columns = columns_of((*names, *titles, *PASSES), titles)
+    beside = _beside(records)
+    rows = [_row(record, values, beside, columns) for record in records]
+    return Table(name, f"Methods that read the forget set alone, {scope}", columns, tuple(rows))
+
+
+def _beside(records: Sequence[Record]) -> list[str]:
+    """What must run for anything to be measured: the original and a control, the cheapest."""
+    controls = [record for record in records if record.get("control")]
+    cheapest = sorted(controls, key=lambda record: (total_passes(record), record["method"]))
+    return [ORIGINAL, *(record["method"] for record in cheapest[:1])]
+
+
+def _row(
+    record: Record, values: CaseAudit, beside: Sequence[str], columns: Mapping[str, object]
+) -> Row:
+    own = recorded(record, more=measured_values(values, record["method"]), beside=beside)
+    return row(record["method"], "", [own], columns)

@@ -1,0 +1,57 @@
+"""All committed tables by name, from the folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from leaderboards.comparison.record_folder import records_below
+from leaderboards.reproduction.board_tables import board_tables
+from leaderboards.reproduction.forget_only_tables import forget_only_tables
+from leaderboards.reproduction.paper_tables import experiments_table, paper_tables
+from leaderboards.reproduction.table import Table
+from leaderboards.reproduction.trial_tables import trial_tables
+
+
+def committed_tables(results: Path) -> dict[str, Table]:
+    """The tables that the results fill: boards, those beside the paper's, and of trials.
+
+    Raises ValueError for a folder that holds no results, or broken ones.
+    """
+    if not (results / "submissions").is_dir():
+        raise ValueError(
+            f"there are no results in {results}: run it in a checkout of the repository, or name "
+            f"its leaderboards/results with --results"
+        )
+    tables = [
+        *board_tables(results),
+        *paper_tables(records_below(results / "records")),
+        experiments_table(results / "experiments"),
+        *trial_tables(records_below(results / "tuning", trials=True)),
+        *forget_only_tables(results / "forget_only"),
+    ]
+    return {table.name: table for table in tables}
+
+
+def named(name: str, tables: dict[str, Table]) -> list[Table]:
+    """The table of that name, or all whose name starts with it, as `digits` or `paper`.
+
+    Raises ValueError for an unknown name, naming the nearest.
+    """
+    chosen = [table for table in tables.values() if name in _names(table)]
+    if not chosen:
+        raise ValueError(
+            f"there is no table {name!r:.80}{nearest(name, tables)}; `suli reproduce` lists them"
+        )
+    return chosen
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (did you mean ...?)`, empty where nothing is near."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _names(table: Table) -> tuple[str, str]:
+    return table.name, table.name.partition(".")[0]
