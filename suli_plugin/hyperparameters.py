@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 
@@ -34,12 +35,18 @@ def check_hyperparameters(holder: Any) -> None:
 
     An int is taken where a float is declared (and becomes one), a list where a tuple is.
     """
-    hints = typing.get_type_hints(type(holder))
+    hints = _hints(holder.__class__)
     for field in dataclasses.fields(holder):
         where = f"{getattr(holder, 'name', type(holder).__name__)}.{field.name}"
         value = _fitted(getattr(holder, field.name), hints[field.name], where)
         object.__setattr__(holder, field.name, value)
         _check_bounds(value, field.metadata.get("bounds", {}), where)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    # They are the same for each object, and slow to find out.
+    return typing.get_type_hints(cls)
 
 
 def _fitted(value: Any, hint: Any, where: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,21 +59,24 @@ def option_arguments(benchmark: Benchmark) -> list[str]:
 
     Raises ValueError for a value that no option gives.
     """
-    names = {option.name for option in click.command(benchmark_options(_nothing)).params}
     words = []
     for field in dataclasses.fields(benchmark):
         value = getattr(benchmark, field.name)
         if value == field.default:
             continue
-        if field.name not in names:
+        if field.name not in _names():
             raise ValueError(f"no option gives {benchmark.name} {field.name}={value!r}")
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         words += [_option(field.name), text]
     return words
 
 
-def _nothing(**_: Any) -> None:
-    """A command to look up options of."""
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str | None]:
+    """The fields that there are options for."""
+    command = click.Command("options")
+    benchmark_options(command)
+    return frozenset(option.name for option in command.params)
 
 
 def tell_what_was_read(benchmark: Benchmark) -> None:

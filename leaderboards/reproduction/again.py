@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +13,18 @@ from benchmark_adapters.grid.again import cell_again, fields_of
 from benchmark_adapters.grid.case_audits import read_audit
 from benchmark_adapters.grid.case_values import VALUES, read_values
 from benchmark_adapters.grid.options import RETRAINS
+from benchmark_adapters.grid.outcome import Outcome
 from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
-from benchmark_adapters.grid.run import Outcome, run_grid
+from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.tuning.run import TrialRuns, trial_cells
 from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.rendering.rows import GAP
 from leaderboards.reproduction.board_tables import gap_against
-from leaderboards.reproduction.command_lines import Place, benchmark_of, labels, tuning_of
+from leaderboards.reproduction.command_lines import labels, tuning_of
 from leaderboards.reproduction.forget_only_tables import measured_values
+from leaderboards.reproduction.place import Place, benchmark_of
 from leaderboards.reproduction.table import Record, Recorded, Values, values_of
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.registry import Registry
@@ -59,17 +60,10 @@ class Runner:
     accelerator: Accelerator
 
     def groups(self, chosen: Sequence[Recorded]) -> list[Group]:
-        """What would be run, and nothing yet.
-
-        Raises ValueError for data or an original that was not named.
-        """
+        """What would be run, and nothing yet."""
         groups: dict[str, list[Recorded]] = {}
         for own in chosen:
             groups.setdefault(_together(own.record), []).append(own)
-        self._check_places(chosen)
-        missing = [text for each in groups.values() for text in self._missing(each[0].record)]
-        if missing:
-            raise ValueError(f"name {', '.join(dict.fromkeys(missing))}")
         return [self._group(each) for each in groups.values()]
 
     def run(self, groups: Sequence[Group], progress: Progress) -> Iterator[Again]:
@@ -88,33 +82,16 @@ class Runner:
                 else:
                     yield Again(own, problem=failed.get(cell.key, "it was not run"))
 
-    def _check_places(self, chosen: Sequence[Recorded]) -> None:
-        for name in self.place.given:
-            found = {own.record["options"].get(name): own.record["benchmark"] for own in chosen}
-            if len(found) > 1:
-                raise ValueError(
-                    f"--{name} is one place, the cells are of {', '.join(sorted(found.values()))}: "
-                    f"choose by --cell '{min(found.values())}/*'"
-                )
-
-    def _missing(self, record: Record) -> Iterator[str]:
-        """Options without which the data of a record can't be had here."""
-        cls = self.registry.benchmarks.get(record["benchmark"])
-        usual = {each.name: each.default for each in dataclasses.fields(cls)} if cls else {}
-        for name in ("data", "original"):
-            had = record["options"].get(name)
-            if had not in (None, usual.get(name)) and name not in self.place.given:
-                yield f"--{name}, which {record['benchmark']} had in {had}"
-
     def _group(self, chosen: Sequence[Recorded]) -> Group:
         group = Group(benchmark_of(chosen[0].record, self.registry, self.place))
         for own in chosen:
             try:
-                cell = cell_again(own.record, group.benchmark, self.registry, self.accelerator)
+                fields_of(own.record, self.registry)
             except (TypeError, ValueError) as error:
                 group.problems[id(own)] = f"today's code can't be given its settings: {error}"
                 group.own.append((own, None))
                 continue
+            cell = cell_again(own.record, group.benchmark, self.registry, self.accelerator)
             if own.is_trial:
                 [cell] = trial_cells([cell], self.registry, self.accelerator,
                                      tuning_of(own.record), fixed={})  # fmt: skip

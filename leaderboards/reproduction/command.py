@@ -17,8 +17,8 @@ from suli_plugin.cli import as_json
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from leaderboards.reproduction.command_lines import Place
     from leaderboards.reproduction.compared import CellAgain
+    from leaderboards.reproduction.place import Place
     from leaderboards.reproduction.printed import PrintedRow
     from leaderboards.reproduction.table import Recorded, Table
 
@@ -77,10 +77,10 @@ def reproduce(
     failed, 2 wrong usage.
     """
     with command_errors():
-        from leaderboards.reproduction.command_lines import Place
+        from leaderboards.reproduction.place import Place
         from leaderboards.reproduction.tables import committed_tables, named
 
-        tables = committed_tables(results)
+        tables = committed_tables(results, name or "")
         if name is None:
             _list(tables, as_json)
             return
@@ -128,8 +128,10 @@ def _planned(chosen: Sequence[Recorded], place: Place, output: Path, audit: bool
     from benchmark_adapters.command_line.command_accelerator import command_accelerator
     from benchmark_adapters.grid.options import check_writable
     from leaderboards.reproduction.again import Runner, one_precision
+    from leaderboards.reproduction.place import check_places
     from suli_plugin.plugins import registry
 
+    check_places(chosen, registry(), place)
     accelerator: Accelerator = command_accelerator(one_precision(chosen))
     runner = Runner(registry(), place, output, audit, accelerator)
     groups = runner.groups(chosen)

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from benchmark_adapters.grid.again import differing_fields
-from benchmark_adapters.grid.benchmark_options import made_benchmark, option_arguments
+from benchmark_adapters.grid.benchmark_options import option_arguments
 from benchmark_adapters.grid.options import setting_arguments
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.tuning.run import Tuning
+from leaderboards.reproduction.place import Place, benchmark_of
 from leaderboards.reproduction.table import Record, Recorded
-from suli_plugin.benchmark import Benchmark
 from suli_plugin.registry import Registry
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where data and original are on this machine; None where it was not said."""
-
-    data: str | None = None
-    original: str | None = None
-
-    @property
-    def given(self) -> dict[str, str]:
-        """What was said."""
-        return {name: value for name, value in vars(self).items() if value is not None}
-
-
-def benchmark_of(record: Record, registry: Registry, place: Place) -> Benchmark:
-    """A record's benchmark with its options, but data and original where they are here.
-
-    Raises ValueError for options that the benchmark does not take any more.
-    """
-    cls = registry.benchmark(record["benchmark"])
-    return made_benchmark(cls, {**record["options"], **place.given})
 
 
 def command_line(own: Recorded, registry: Registry, place: Place) -> str:

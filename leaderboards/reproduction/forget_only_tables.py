@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.judge import ORIGINAL
-from benchmark_adapters.records.record import read_record
+from benchmark_adapters.records.record import read_record, total_passes
 from leaderboards.comparison.forget_only import MEASURED, case_values
-from leaderboards.comparison.paper import CLASS_WISE, INSTANCE_WISE, total_passes
+from leaderboards.comparison.paper import CLASS_WISE, INSTANCE_WISE
 from leaderboards.reproduction.table import PASSES, Record, Row, Table, columns_of, recorded, row
 
 
@@ -51,5 +51,7 @@ def _beside(records: Sequence[Record]) -> list[str]:
 def _row(
     record: Record, values: CaseAudit, beside: Sequence[str], columns: Mapping[str, object]
 ) -> Row:
+    if record.get("control"):
+        beside = [ORIGINAL]
     own = recorded(record, more=measured_values(values, record["method"]), beside=beside)
     return row(record["method"], "", [own], columns)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
+from benchmark_adapters.records.record import total_passes
 from leaderboards.board.paper_values import paper_values
 from leaderboards.comparison.nearness import METRICS as NEARNESS
 from leaderboards.comparison.nearness import nearness_tables
@@ -16,7 +17,6 @@ from leaderboards.comparison.paper import (
     INSTANCE_WISE,
     NETWORKS,
     SETTING,
-    total_passes,
 )
 from leaderboards.comparison.record_folder import records_below
 from leaderboards.rendering.rows import Spread

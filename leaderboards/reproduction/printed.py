@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboards.rendering.rows import Spread
-from leaderboards.reproduction.command_lines import Place, command_line
+from leaderboards.reproduction.command_lines import command_line
 from leaderboards.reproduction.compared import CellAgain
+from leaderboards.reproduction.place import Place
 from leaderboards.reproduction.reasons import Reason, reasons_for
 from leaderboards.reproduction.table import Recorded, Row, Table
 from suli_plugin.registry import Registry

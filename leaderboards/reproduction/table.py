@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark_adapters.grid.columns import unreached
+from benchmark_adapters.records.record import total_passes
 from leaderboards.board.metrics import AUDIT_COUNTS, score_values
 from leaderboards.claims.submission import record_name
-from leaderboards.comparison.paper import spread_of, total_passes
+from leaderboards.comparison.paper import spread_of
 from leaderboards.rendering.rows import Spread
 from leaderboards.rendering.shown_metrics import ShownMetric, shown_metric
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from leaderboards.board.board import board_names
 from leaderboards.comparison.record_folder import records_below
 from leaderboards.reproduction.board_tables import board_tables
 from leaderboards.reproduction.forget_only_tables import forget_only_tables
@@ -13,25 +14,33 @@ from leaderboards.reproduction.paper_tables import experiments_table, paper_tabl
 from leaderboards.reproduction.table import Table
 from leaderboards.reproduction.trial_tables import trial_tables
 
+# By the first part of the tables' names.
+_FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
+    "boards": board_tables,
+    "paper": lambda results: [
+        *paper_tables(records_below(results / "records")),
+        experiments_table(results / "experiments"),
+    ],
+    "tuning": lambda results: trial_tables(records_below(results / "tuning", trials=True)),
+    "forget-only": lambda results: forget_only_tables(results / "forget_only"),
+}
 
-def committed_tables(results: Path) -> dict[str, Table]:
+
+def committed_tables(results: Path, name: str = "") -> dict[str, Table]:
     """The tables that the results fill: boards, those beside the paper's, and of trials.
 
-    Raises ValueError for a folder that holds no results, or broken ones.
+    name: of the one that is meant, if it is known, so that others need not be made. Raises
+    ValueError for a folder that holds no results, or broken ones.
     """
     if not (results / "submissions").is_dir():
         raise ValueError(
             f"there are no results in {results}: run it in a checkout of the repository, or name "
             f"its leaderboards/results with --results"
         )
-    tables = [
-        *board_tables(results),
-        *paper_tables(records_below(results / "records")),
-        experiments_table(results / "experiments"),
-        *trial_tables(records_below(results / "tuning", trials=True)),
-        *forget_only_tables(results / "forget_only"),
-    ]
-    return {table.name: table for table in tables}
+    family = name.partition(".")[0]
+    family = "boards" if name in board_names() else family
+    made = [_FAMILIES[family]] if family in _FAMILIES else list(_FAMILIES.values())
+    return {table.name: table for make in made for table in make(results)}
 
 
 def named(name: str, tables: dict[str, Table]) -> list[Table]:

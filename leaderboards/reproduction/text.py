@@ -9,7 +9,7 @@ from leaderboards.rendering.rows import Spread
 from leaderboards.rendering.shown_metrics import ShownMetric, shown_spread
 from leaderboards.reproduction.compared import CellAgain, Compared, summary
 from leaderboards.reproduction.printed import PrintedCell, PrintedRow
-from leaderboards.reproduction.table import Recorded, Table, one
+from leaderboards.reproduction.table import Table, one
 from leaderboards.untrusted.harmless_text import harmless
 
 _LONGEST = 4_000
@@ -36,12 +36,14 @@ def table_lines(table: Table, rows: Sequence[PrintedRow]) -> Iterator[str]:
 def cell_lines(table: Table, cell: CellAgain, printed: PrintedRow) -> Iterator[str]:
     """A cell that was run again: now, the record and the paper side by side, with verdicts."""
     own = cell.recorded
-    yield f"{printed.row.title}: {own.record['benchmark']} {own.cell}"
+    yield f"{table.name}: {harmless(printed.row.title)}, {own.cell}"
     if cell.problem:
         yield f"    {harmless(cell.problem, _LONGEST)}"
     if cell.figures:
-        shown = [_compared(table, own, each, printed.row.paper) for each in cell.figures]
+        shown = [_compared(table, each, printed.row.paper) for each in cell.figures]
         lines = [["", "now", "record", "paper", ""], *(line for line in shown if any(line[1:4]))]
+        if not printed.row.paper:
+            lines = [[*line[:3], line[4]] for line in lines]
         yield from (f"    {line}" for line in aligned_lines(lines))
     yield from (f"    {harmless(note)}" for note in cell.notes)
     yield from _why(table, printed)
@@ -52,7 +54,8 @@ def summary_line(cells: Sequence[CellAgain]) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in summary(cells).items())
     failed = sum(bool(cell.problem) for cell in cells)
     more = f"; {failed} of {len(cells)} cells could not be judged" if failed else ""
-    return f"{len(cells)} cells run again: {counts or 'no figures'}{more}"
+    many = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+    return f"{many} run again: {counts or 'no figures'}{more}"
 
 
 def _row(table: Table, printed: PrintedRow) -> Iterator[str]:
@@ -91,9 +94,7 @@ def _why(table: Table, printed: PrintedRow) -> Iterator[str]:
         yield f"    why the paper's differ, {titles}: {reason.text}{shown}"
 
 
-def _compared(
-    table: Table, own: Recorded, each: Compared, paper: Mapping[str, Spread]
-) -> list[str]:
+def _compared(table: Table, each: Compared, paper: Mapping[str, Spread]) -> list[str]:
     metric = table.columns[each.column]
     values = (each.now, each.recorded)
     now, then = ("" if v is None else shown_spread(Spread(v), metric) for v in values)

@@ -32,9 +32,10 @@ class Tolerances:
         """None where nothing is known that a difference could be held against."""
         if column in DERIVED:
             return None
-        if self._shipped is not None and not own.is_trial:
-            return self._shipped.tolerance(column, "rerun", own.record["method"])
         name = column.replace("validation_", "test_")
+        shipped = None if own.is_trial else self._shipped
+        if shipped is not None and shipped.metric(name) is not None:
+            return shipped.tolerance(name, "rerun", own.record["method"])
         if self._noisy is not None and self._noisy.metric(name) is not None:
             return self._noisy.tolerance(name, "rerun", _key(own.record))
         return self._grain(name) if same_machine else None
