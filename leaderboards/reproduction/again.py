@@ -18,7 +18,8 @@ from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import canonical
-from benchmark_adapters.tuning.run import TrialRuns, trial_cells
+from benchmark_adapters.tuning.run import TrialRuns
+from benchmark_adapters.tuning.trial_cells import trial_cells
 from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.rendering.rows import GAP
 from leaderboards.reproduction.board_tables import gap_against
@@ -118,8 +119,7 @@ class Runner:
         runs = None
         if any(own.is_trial for own, _ in group.own):
             tuning = tuning_of(group.own[0][0].record)
-            indices = dict.fromkeys(group.cells, 0)
-            runs = TrialRuns(group.benchmark, self.registry, self.accelerator, tuning, indices)
+            runs = TrialRuns(group.benchmark, self.registry, self.accelerator, tuning)
         return run_grid(
             list(group.cells),
             group.benchmark,

@@ -10,7 +10,7 @@ from benchmark_adapters.grid.again import differing_fields
 from benchmark_adapters.grid.benchmark_options import option_arguments
 from benchmark_adapters.grid.options import setting_arguments
 from benchmark_adapters.grid.retrains import RETRAIN
-from benchmark_adapters.tuning.run import Tuning
+from benchmark_adapters.tuning.trial_cells import Tuning
 from leaderboards.reproduction.place import Place, benchmark_of
 from leaderboards.reproduction.table import Record, Recorded
 from suli_plugin.registry import Registry

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from repository import ROOT
 
 from benchmark_adapters.records.record import completed
+from benchmark_adapters.tuning.command import tune
 from leaderboards.reproduction.again import Again
 from leaderboards.reproduction.command import reproduce
 from leaderboards.reproduction.compared import Judge
@@ -103,6 +104,23 @@ def test_settings_that_are_no_more_are_one_line(altered, tmp_path):
     assert f"class-3/0: {gone}" in run(*BOARD[:5], results=results)
     text = run(*BOARD, "--output", tmp_path / "again", results=results, code=1)
     assert gone in text and "1 of 1 cells could not be judged" in text
+
+
+def test_a_trial_is_run_again_as_a_trial(tmp_path):
+    (tmp_path / "submissions").mkdir()
+    settings = ["--methods", "su", "--scenarios", "class-3", "--trials", "1", "--set", "su.lr=1e-3"]
+    first = tmp_path / "tuning" / "first"
+    done = CliRunner().invoke(tune, ["digits", *settings, "--output", str(first)])
+    assert done.exit_code == 0, done.output
+    # Its choice is no record.
+    (first / "digits" / "choice.json").unlink()
+    text = run("tuning.class-3", "--run", "--output", tmp_path / "again", results=tmp_path)
+    assert lines(text)["Score"] == [*lines(text)["Score"][:1] * 2, "the same"]
+    assert lines(text)["Held-out retain %"][-1] == "the same"
+    assert "the same weights, bit by bit" in text
+    (line,) = [each for each in run("tuning.class-3", results=tmp_path).splitlines()
+               if "class-3/0: suli bench tune" in each]  # fmt: skip
+    assert line.endswith("--methods su --set su.lr=0.001 --trials 1")
 
 
 @pytest.fixture(scope="module")
