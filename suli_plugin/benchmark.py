@@ -71,6 +71,10 @@ class Benchmark(ABC):
     mini-batches that the relearn time may take at most; 0 leaves it out. architecture: the name
     of its originals' network, as plugins register it, where they have one. one_forget_set: whether
     samples are drawn alike under all seeds, so that one set of Retrains serves them all.
+
+    tuning_scenarios: what methods are tuned on if none is named, best ones that no table shows;
+    the default scenarios if empty. tuning_passes: samples that a trial may pass, forward and
+    backward together; None for no limit.
     """
 
     name: ClassVar[str]
@@ -82,6 +86,8 @@ class Benchmark(ABC):
     relearn_updates: ClassVar[int] = 100
     architecture: ClassVar[str | None] = None
     one_forget_set: ClassVar[bool] = False
+    tuning_scenarios: ClassVar[Sequence[str]] = ()
+    tuning_passes: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)

@@ -90,7 +90,7 @@ class Computation:
             yield self._gradients(model, Term(images, positions, loss)), len(positions)
 
     def _gradients(self, model: nn.Module, term: Term) -> list[Tensor]:
-        self.passes.add(term.images.kinds(term.positions), backward=True)
+        self.passes.add(term.images.kinds(term.positions), backward=1)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = term.positions.tensor_split(processes)[rank]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 
 from suli_plugin.images import Kind
+from suli_plugin.over_budget import OverBudget
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,38 @@ class Clock:
 
 @dataclass
 class Passes:
-    """How many samples were forwarded and backwarded, over all processes, by kind of data."""
+    """How many samples were forwarded and backwarded, over all processes, by kind of data.
+
+    limit: of both together; None for as many as there are.
+    """
 
     forward: Counter[Kind] = field(default_factory=Counter)
     backward: Counter[Kind] = field(default_factory=Counter)
+    limit: int | None = None
+    refused: int | None = field(default=None, init=False)
 
-    def add(self, kinds: Mapping[Kind, int], *, backward: bool = False) -> None:
-        """Count samples forwarded, and backwarded if so, by kind (`ImageSet.kinds`)."""
-        self.forward.update(kinds)
-        if backward:
-            self.backward.update(kinds)
+    def add(self, kinds: Mapping[Kind, int], *, forward: int = 1, backward: int = 0) -> None:
+        """Count samples by kind (`ImageSet.kinds`), so many times forward and backward.
+
+        To be called before they are passed. Raises OverBudget, without counting them, where that
+        would be more than the limit, and from then on always.
+        """
+        self.check(sum(kinds.values()) * (forward + backward))
+        for counter, times in ((self.forward, forward), (self.backward, backward)):
+            if times:
+                counter.update({kind: count * times for kind, count in kinds.items()})
+
+    @property
+    def total(self) -> int:
+        """Forward and backward together."""
+        return self.forward.total() + self.backward.total()
+
+    def check(self, more: int = 0) -> None:
+        """Raise OverBudget if so many more would be over the limit, or others were before."""
+        if self.refused is None and self.limit is not None and self.total + more > self.limit:
+            self.refused = self.total + more
+        if self.refused is not None:
+            raise OverBudget(f"{self.refused} passes, where {self.limit} are allowed")
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """`{"forward": {kind: samples}, "backward": {kind: samples}}`."""

@@ -13,12 +13,13 @@ from suli_plugin.cost import Clock, Seconds
 from suli_plugin.divergence import Diverged
 from suli_plugin.history import Progress
 from suli_plugin.logits import LogitsOf, logits_of
+from suli_plugin.over_budget import OverBudget
 from suli_plugin.pixel_store import MEMORY_LIMIT
 from suli_plugin.randomness import seeded
 from suli_plugin.request import ForgetRequest
 from suli_plugin.session import Session
 from suli_plugin.training import Watch
-from suli_plugin.unlearned import DivergedRun, Unlearned
+from suli_plugin.unlearned import DivergedRun, OverBudgetRun, Unlearned
 from suli_plugin.unlearner import Unlearner
 
 
@@ -32,6 +33,7 @@ def run(
     logits_of: LogitsOf = logits_of,
     channels_last: bool | None = None,
     memory_limit: int = MEMORY_LIMIT,
+    pass_limit: int | None = None,
     progress: Progress = lambda entry: None,
     watch: Watch = lambda terms: nullcontext(),
 ) -> Unlearned:
@@ -41,28 +43,36 @@ def run(
     processes (default: Accelerate's own). logits_of: from the model's output to logits (B, K).
     channels_last: the memory layout of models and images (default: with bf16, where it is
     faster). memory_limit: bytes above which a dataset is streamed instead of decoded once.
+    pass_limit: the run ends before it passes more samples, forward and backward together.
     progress: told each round of training when it is done. watch: entered around every update.
-    Raises ValueError or TypeError for a request that the method cannot serve, and DivergedRun, with
-    what there was of the run, where a loss or a logit is no longer finite.
+    Raises ValueError or TypeError for a request that the method cannot serve, and, with what there
+    was of the run, DivergedRun where a loss or a logit is no longer finite and OverBudgetRun at the
+    limit of passes.
     """
     accelerator = accelerator if accelerator is not None else Accelerator()
     session = session_for(unlearner, request, accelerator, seed, logits_of, channels_last)
     session.progress, session.watch = progress, watch
+    session.passes.limit = pass_limit
     clock = Clock(accelerator.device)
     with clock.running(), seeded(seed, accelerator.device):
         twin = begun(unlearner, model, request, session, memory_limit)
-        diverged: Diverged | None = None
+        ended: Diverged | OverBudget | None = None
         try:
             unlearned = unlearner.unlearn(twin, session)
-        except Diverged as error:
-            unlearned, diverged = twin, error
-            session.stop_reason = f"diverged: {error}"
+            # Also what was counted by hand, or refused and passed over.
+            session.passes.check()
+        except (Diverged, OverBudget) as error:
+            unlearned, ended = twin, error
+            what = "diverged" if isinstance(error, Diverged) else "over budget"
+            session.stop_reason = f"{what}: {error}"
         unlearned = _as_it_came(unlearned, model)
         for name, network in session.by_products.items():
             session.by_products[name] = _as_it_came(network, model)
     result = _result(unlearned, unlearner, session, clock)
-    if diverged is not None:
-        raise DivergedRun(str(diverged), result) from diverged
+    if isinstance(ended, Diverged):
+        raise DivergedRun(str(ended), result) from ended
+    if ended is not None:
+        raise OverBudgetRun(str(ended), result) from ended
     return result
 
 

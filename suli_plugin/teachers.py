@@ -80,9 +80,9 @@ class _Visit:
     @contextmanager
     def _teacher_pass(self, batch: Batch) -> Iterator[None]:
         session, model = self.teacher.session, self.teacher.model
+        session.passes.add({"forget": self.size})
         with torch.no_grad(), nullcontext() if self.moves_buffers else buffers_kept(model):
             logits = session.forward(model, batch)
-        session.passes.forward["forget"] += self.size
         self.targets = self._adjusted(logits, batch)
         yield
 

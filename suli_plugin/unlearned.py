@@ -11,6 +11,7 @@ from torch import nn
 from suli_plugin.cost import Seconds
 from suli_plugin.divergence import Diverged
 from suli_plugin.history import HistoryEntry
+from suli_plugin.over_budget import OverBudget
 from suli_plugin.request import Scope
 from suli_plugin.unlearner import Unlearner
 
@@ -65,6 +66,14 @@ class Unlearned:
 
 class DivergedRun(Diverged):
     """A run whose numbers ran away. unlearned: what there was of it, the broken model included."""
+
+    def __init__(self, reason: str, unlearned: Unlearned) -> None:
+        super().__init__(reason)
+        self.unlearned = unlearned
+
+
+class OverBudgetRun(OverBudget):
+    """A run that was ended at its limit of passes. unlearned: what there was of it."""
 
     def __init__(self, reason: str, unlearned: Unlearned) -> None:
         super().__init__(reason)

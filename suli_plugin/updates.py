@@ -119,7 +119,7 @@ class Updates:
     def _backward(self, term: Term) -> Tensor:
         """Backward through this process's share of the term; its part of the mean loss."""
         computation, count = self.computation, len(term.positions)
-        computation.passes.add(term.images.kinds(term.positions), backward=True)
+        computation.passes.add(term.images.kinds(term.positions), backward=1)
         share, weight = self._share(term)
         if len(share) == 0:
             return torch.zeros(())

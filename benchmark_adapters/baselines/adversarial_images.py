@@ -161,14 +161,13 @@ def _gradient(
     pixels: Tensor,
 ) -> Tensor:
     """Gradient of each image's cross-entropy with its label, by its pixels in [0, 1]."""
+    session.passes.add({images.kind: len(pixels)}, backward=1)
     pixels = pixels.detach().requires_grad_()
     wanted = labels[positions].to(pixels.device)
     with torch.enable_grad():
         batch = Batch(images.normalised(pixels), wanted, positions, images.kind)
         loss = cross_entropy(session.forward(model, batch), batch).sum()
         (gradient,) = torch.autograd.grad(loss * LOSS_SCALE, pixels)
-    session.passes.forward[images.kind] += len(pixels)
-    session.passes.backward[images.kind] += len(pixels)
     return gradient
 
 

@@ -66,8 +66,7 @@ class Fisher(Unlearner):
             return model
         parameters = trainable(model)
         head, images = last_layer(model, session), session.retain
-        session.passes.forward["retain"] += len(images)
-        session.passes.backward["retain"] += len(images) * len(head.weight)
+        session.passes.add({"retain": len(images)}, backward=len(head.weight))
         information = fisher_information(model, images, session)
         rows = forgotten_rows(model, session) if session.forget_classes else []
         last = [any(parameter is own for own in head.parameters()) for parameter in parameters]
@@ -84,7 +83,7 @@ class Fisher(Unlearner):
     def _with_statistics(self, model: nn.Module, session: Session) -> nn.Module:
         if self.statistics == "kept":
             return model
-        session.passes.forward["retain"] += len(session.retain)
+        session.passes.add({"retain": len(session.retain)})
         retaken = with_statistics_of(
             model, session.retain, session.accelerator, channels_last=session.channels_last
         )

@@ -78,7 +78,7 @@ class GatedTransfer:
 
             self._step(self.generator, self.generator_optimizer, loss)
         # The gradient came through the teacher, too.
-        self.session.passes.backward["synthetic"] += len(images)
+        self.session.passes.add({"synthetic": len(images)}, forward=0, backward=1)
         # What the student attended to here is nobody's lesson.
         self._own()
         return True
@@ -113,7 +113,7 @@ class GatedTransfer:
     def _logits(self, network: nn.Module, images: Tensor) -> Tensor:
         positions = torch.arange(len(images))
         labels = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-        self.session.passes.add({"synthetic": len(images)}, backward=network is self.student)
+        self.session.passes.add({"synthetic": len(images)}, backward=int(network is self.student))
         return self.session.forward(network, Batch(images, labels, positions, "synthetic"))
 
     def _divergence(self, taught: Tensor, logits: Tensor) -> Tensor:

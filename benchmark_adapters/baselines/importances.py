@@ -48,7 +48,7 @@ class Importance:
         """
         images = MixedImages([session.forget, session.retain])
         ids = [*session.forget.ids, *session.retain.ids]
-        session.passes.add(images.kinds(torch.arange(len(images))), backward=True)
+        session.passes.add(images.kinds(torch.arange(len(images))), backward=1)
         uncounted = copy.copy(session)
         uncounted.passes = Passes()
 

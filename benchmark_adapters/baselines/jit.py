@@ -89,7 +89,7 @@ class JiT(Unlearner):
         self, model: nn.Module, extremes: tuple[float, float], session: Session
     ) -> Iterator[Sequence[Term]]:
         for positions in session.shuffled(session.forget, self.batch_size):
-            session.passes.forward["forget"] += self.draws * len(positions)
+            session.passes.add({"forget": len(positions)}, forward=self.draws)
             noise = BatchNoise(positions, session.generator)
             loss = self._loss(model, noise, extremes, session)
             yield [Term(session.forget, positions, loss, weight=len(positions))]

@@ -143,6 +143,7 @@ class LCodec(Unlearner):
         """The units that the loss of noisy copies of the image depends on."""
         if not self.max_units:
             return []
+        session.passes.add({"synthetic": self.perturbations})
         batch = image.batch(torch.tensor([0]), session.device)
         names, means, losses = list[Unit](), list[Tensor](), list[Tensor]()
         for size in [len(part) for part in torch.arange(self.perturbations).split(BATCH)]:
@@ -154,7 +155,6 @@ class LCodec(Unlearner):
                 losses.append(cross_entropy(session.forward(model, noisy), noisy))
             names = [(layer, row) for layer, of in seen.items() for row in range(of.shape[1])]
             means.append(torch.cat(list(seen.values()), 1))
-        session.passes.forward["synthetic"] += self.perturbations
         chosen = foci(
             torch.cat(means), torch.cat(losses), limit=self.max_units, generator=session.generator
         )

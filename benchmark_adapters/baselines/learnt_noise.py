@@ -56,13 +56,12 @@ def learnt_noise(
     optimizer, sign = Adam([noise], lr=recipe.lr), -1 if error == "maximised" else 1
     with evaluation_mode(model), torch.enable_grad():
         for _ in range(recipe.iterations):
+            session.passes.add({"synthetic": recipe.images}, backward=1)
             fit = cross_entropy(session.forward(model, batch), batch).mean()
             loss = sign * fit + recipe.penalty * _squared_norms(noise).mean()
             (gradient,) = torch.autograd.grad(loss * LOSS_SCALE, noise)
             noise.grad = gradient / LOSS_SCALE
             optimizer.step()
-    session.passes.forward["synthetic"] += recipe.images * recipe.iterations
-    session.passes.backward["synthetic"] += recipe.images * recipe.iterations
     return ImageSet.of_tensors(noise.detach().cpu(), labels, kind="synthetic")
 
 

@@ -115,7 +115,7 @@ class MUMis(Unlearner):
             return own - squared_sensitivity(other, batch.images)
 
         for positions in session.shuffled(session.forget, self.batch_size):
-            session.passes.backward["forget"] += 2 * len(positions)
+            session.passes.add({"forget": len(positions)}, forward=0, backward=2)
             term = Term(
                 session.forget, positions, loss, around=differentiable_images, full_precision=True
             )
@@ -150,6 +150,7 @@ def irrelevant_sensitivity(
 ) -> float:
     """The mean over the forget set of |df_c'/dx|^2 for these classes c', in evaluation mode."""
     size, accelerator = len(session.forget), session.accelerator
+    session.passes.add(session.forget.kinds(torch.arange(size)), backward=1)
     shares = torch.arange(size).tensor_split(accelerator.num_processes)
     total = torch.zeros((), dtype=torch.float64, device=session.device)
     with evaluation_mode(model), torch.enable_grad():
@@ -160,5 +161,4 @@ def irrelevant_sensitivity(
                     logits = session.forward(model, batch, full_precision=True)
                 other = of_class(logits, others[positions])
                 total += squared_sensitivity(other, batch.images).detach().double().sum()
-    session.passes.add(session.forget.kinds(torch.arange(size)), backward=True)
     return float(accelerator.reduce(total, "sum")) / size

@@ -29,6 +29,7 @@ class Cifar10(RealImages):
         *(f"class-{label}" for label in range(10)),
         *(f"instance-{count}" for count in (64, 128, 256, 512)),
     )
+    tuning_scenarios: ClassVar[Sequence[str]] = ("class-0", "instance-256")
     mean: ClassVar[tuple[float, ...]] = (0.4914, 0.4822, 0.4465)
     std: ClassVar[tuple[float, ...]] = (0.2023, 0.1994, 0.2010)
     architecture: ClassVar[str]

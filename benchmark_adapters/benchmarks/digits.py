@@ -48,6 +48,7 @@ class Digits(Benchmark):
         *(f"class-{label}" for label in range(10)),
         *(f"instance-{count}" for count in (32, 64, 128, 256)),
     )
+    tuning_scenarios: ClassVar[Sequence[str]] = ("class-0", "instance-48")
     # A dozen for the first look: the two yardsticks, what papers of 2025 and 2026 compare with the
     # most (fine-tuning, NegGrad, SalUn, SCRUB, SSD), our own, and the two controls that say what
     # they are worth. The other controls and Retrains come with the audit, all others with `all`.

@@ -58,9 +58,9 @@ def _hooked(model: nn.Module, hook: Hook) -> nn.Module:
 def _counting(session: Session) -> Hook:
     def count(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         kinds = Counter(getattr(inputs[0], _KINDS, ["synthetic"] * len(inputs[0])))
-        session.passes.forward.update(kinds)
+        session.passes.add(kinds)
         logits = session.logits_of(output)
         if logits.requires_grad:
-            logits.register_hook(lambda gradient: session.passes.backward.update(kinds))
+            logits.register_hook(lambda gradient: session.passes.add(kinds, forward=0, backward=1))
 
     return count

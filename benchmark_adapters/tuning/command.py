@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,9 +28,8 @@ from benchmark_adapters.grid.options import (
 from suli_plugin.cli import as_json
 
 if TYPE_CHECKING:
-    from benchmark_adapters.grid.outcome import Outcome
     from benchmark_adapters.grid.plan import Cell
-    from benchmark_adapters.tuning.choice import TunedMethod
+    from suli_plugin.benchmark import Benchmark
 
 
 @click.command("tune")
@@ -40,8 +38,13 @@ if TYPE_CHECKING:
 @grid_options
 @click.option("--seeds", metavar="LIST", default="0", show_default=True, help="Seeds.")
 @click.option(
-    "--trials", type=int, default=20, show_default=True,
+    "--trials", type=int, default=8, show_default=True,
     help="Settings that each method may try, its source's included.",
+)  # fmt: skip
+@click.option(
+    "--passes", type=click.IntRange(0), metavar="N",
+    help="Samples that a trial may pass, forward and backward together, before it is ended; 0 for "
+    "no limit. By default the benchmark's own limit.",
 )  # fmt: skip
 @click.option("--draw-seed", type=int, default=0, show_default=True, help="Seed of the draw.")
 @click.option(
@@ -68,6 +71,7 @@ def tune(
     mixed_precision: str,
     seeds: str,
     trials: int,
+    passes: int | None,
     draw_seed: int,
     held_out: float,
     output: Path,
@@ -82,24 +86,26 @@ def tune(
     unlearning; test images have no say. `--retain-scored` limits what is scored of the retain set
     and of its held-out part. What `--set` gives is not varied.
 
+    Without `--scenarios` methods are tuned on what the benchmark names for it. Several runs may
+    share one `--output`, each with methods of its own, and any of them may be killed and run again.
+
     \b
-    suli bench tune digits --methods suli,su --trials 10
+    suli bench tune digits --methods suli,su --passes 20000
     suli bench tune digits --methods suli@official --scenarios class-3,class-7 --seeds 0,1
     """
     from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
     from benchmark_adapters.grid.run import run_grid
-    from benchmark_adapters.tuning.choice import read_choices, tuned_methods, write_choices
+    from benchmark_adapters.tuning.choice import read_choices, write_choices
     from benchmark_adapters.tuning.run import TrialRuns
     from benchmark_adapters.tuning.trial_cells import Tuning, trial_cells, tunable
+    from benchmark_adapters.tuning.trial_results import tuned_methods
     from benchmark_adapters.tuning.trial_work import TrialWork
+    from benchmark_adapters.tuning.tuning_outcome import tell_outcome
     from suli_plugin.plugins import registry
 
     check_writable(output)
     try:
-        tuning = Tuning(
-            trials=trials, seed=draw_seed, fraction=held_out, retain_scored=retain_scored
-        )
         accelerator = command_accelerator(mixed_precision)
         found = registry()
         benchmark = made_benchmark(
@@ -112,6 +118,13 @@ def tune(
                 "identities": identities,
             },
         )
+        tuning = Tuning(
+            trials=trials,
+            passes=benchmark.tuning_passes if passes is None else passes or None,
+            seed=draw_seed,
+            fraction=held_out,
+            retain_scored=retain_scored,
+        )
         by_hand = changes_by_label(changes)
         choices = output / benchmark.name / "choice.json"
         read_choices(choices)
@@ -120,7 +133,7 @@ def tune(
             cells = plan(
                 benchmark,
                 found,
-                scenarios=listed(scenarios),
+                scenarios=listed(scenarios) or benchmark.tuning_scenarios,
                 methods=listed(methods),
                 seeds=seed_numbers(seeds),
                 changes=by_hand,
@@ -137,6 +150,7 @@ def tune(
         starts, asked = started(), CrewAsked(workers, scheduler)
         if accelerator.is_main_process:
             tell_what_was_read(benchmark)
+            _warn_of_tables(starts, benchmark)
     except (TypeError, ValueError) as error:
         raise click.UsageError(one_line(error)) from error
     with (
@@ -157,73 +171,15 @@ def tune(
     tuned = tuned_methods(starts, outcome.records)
     if accelerator.is_main_process:
         chosen = write_choices(choices, tuned, tuning, by_hand)
-        _report(tuned, outcome, chosen, choices, as_json)
+        tell_outcome(tuned, outcome, chosen, choices, as_json)
     sys.exit(1 if outcome.failed or not all(method.chosen for method in tuned) else 0)
 
 
-def _report(
-    tuned: Sequence[TunedMethod],
-    outcome: Outcome,
-    chosen: list[dict[str, Any]],
-    choices: Path,
-    as_json: bool,
-) -> None:
-    from benchmark_adapters.tuning.trial_table import trial_tables
-
-    if as_json:
-        click.echo(json.dumps(_summary(tuned, outcome, chosen, choices), indent=1))
-    else:
-        click.echo(trial_tables(tuned))
-        click.echo()
-        for choice in chosen:
-            click.echo(_chosen_line(choice))
-        reused = f", {outcome.reused} of them from an earlier run" if outcome.reused else ""
-        click.echo(f"\n{len(outcome.records)} records of trials{reused}; choices in {choices}")
-    for method in tuned:
-        if method.chosen is None:
-            reason = "no trial came to its end"
-            click.echo(f"no choice for {method.label} {method.scope}: {reason}", err=True)
-    for cell, reason in outcome.failed:
-        click.echo(f"failed: {cell}: {reason}", err=True)
-
-
-def _summary(
-    tuned: Sequence[TunedMethod],
-    outcome: Outcome,
-    chosen: list[dict[str, Any]],
-    choices: Path,
-) -> dict[str, Any]:
-    return {
-        "choices": chosen,
-        "choice_file": str(choices),
-        "trials": [
-            {
-                "method": method.label,
-                "scope": method.scope,
-                "trial": trial.index,
-                "settings": trial.settings,
-                "score": trial.score,
-                "diverged": trial.diverged,
-            }
-            for method in tuned
-            for trial in method.trials
-        ],
-        "reused": outcome.reused,
-        "records": outcome.records,
-        "paths": [str(path) for path in outcome.paths],
-        "failed": [{"cell": str(cell), "reason": reason} for cell, reason in outcome.failed],
-    }
-
-
-def _chosen_line(choice: dict[str, Any]) -> str:
-    """What was chosen, as `suli bench run` takes it."""
-    options = [
-        f"--set {choice['method']}.{name}={value if isinstance(value, str) else json.dumps(value)}"
-        for name, value in choice["settings"].items()
-    ]
-    known = choice["start_score"] is not None
-    start = f" (as in the source: {choice['start_score']:.4f})" if known else ""
-    return (
-        f"chosen for {choice['method']} {choice['scope']}, score {choice['score']:.4f}{start}: "
-        f"{' '.join(options) or 'what the source has'}"
-    )
+def _warn_of_tables(starts: Sequence[Cell], benchmark: Benchmark) -> None:
+    shown = sorted({cell.scenario for cell in starts} & set(benchmark.default_scenarios))
+    if shown:
+        click.echo(
+            f"tuned on {', '.join(shown)}, which the tables of {benchmark.name} show: the chosen "
+            f"settings' rows there are no test of the choice",
+            err=True,
+        )

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from accelerate import Accelerator
 from torch import nn
@@ -24,7 +24,9 @@ from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import evaluate
 from suli_plugin.registry import Registry
 from suli_plugin.runner import run
-from suli_plugin.unlearned import DivergedRun, Unlearned
+from suli_plugin.unlearned import DivergedRun, OverBudgetRun, Unlearned
+
+Ended = Literal["diverged", "over budget"]
 
 
 class TrialRuns:
@@ -42,16 +44,16 @@ class TrialRuns:
         self._held_out: _HeldOut | None = None
 
     def __call__(self, cell: Cell) -> dict[str, Any]:
-        """The record of one trial on one case, scored; one that diverged has score 0.
+        """The record of one trial on one case, scored; one that was ended has score 0.
 
         Raises TypeError for a cell that is no `TrialCell`.
         """
         if not isinstance(cell, TrialCell):
             raise TypeError(f"{cell} is the cell of no trial")
         held_out = self._case(cell)
-        unlearned, metrics = self._attempt(cell, held_out)
+        unlearned, metrics, ended = self._attempt(cell, held_out)
         scored = 0.0
-        if metrics:
+        if ended is None:
             scored = tuning_score(metrics, held_out.original_accuracies, unlearned.scope)
         return run_record(
             unlearned,
@@ -72,7 +74,9 @@ class TrialRuns:
                 tuning={
                     "trial": cell.trial,
                     "score": scored,
-                    "diverged": not metrics,
+                    "diverged": ended == "diverged",
+                    "over_budget": ended == "over budget",
+                    "passes": self.tuning.passes,
                     "draw_seed": self.tuning.seed,
                     **self.tuning.held_out,
                     "original": held_out.original_accuracies,
@@ -80,8 +84,10 @@ class TrialRuns:
             ),
         )
 
-    def _attempt(self, cell: Cell, held_out: _HeldOut) -> tuple[Unlearned, dict[str, float]]:
-        """What the method made of it, and its accuracies; none of them if it diverged."""
+    def _attempt(
+        self, cell: Cell, held_out: _HeldOut
+    ) -> tuple[Unlearned, dict[str, float], Ended | None]:
+        """What the method made of it, and its accuracies; none of them if it was ended, by what."""
         case = held_out.case
         try:
             unlearned = run(
@@ -90,13 +96,17 @@ class TrialRuns:
                 case.request,
                 accelerator=self.accelerator,
                 seed=cell.seed,
+                pass_limit=self.tuning.passes,
             )
         except DivergedRun as error:
-            return error.unlearned, {}
+            return error.unlearned, {}, "diverged"
+        except OverBudgetRun as error:
+            return error.unlearned, {}, "over budget"
         try:
-            return unlearned, held_out.accuracies(unlearned.model)
+            return unlearned, held_out.accuracies(unlearned.model), None
         except Diverged as error:
-            return dataclasses.replace(unlearned, stop_reason=f"diverged: {error}"), {}
+            told = dataclasses.replace(unlearned, stop_reason=f"diverged: {error}")
+            return told, {}, "diverged"
 
     def _case(self, cell: Cell) -> _HeldOut:
         if self._held_out is None or self._held_out.of != (cell.scenario, cell.seed):

@@ -29,14 +29,16 @@ class TrialCell(Cell):
 class Tuning:
     """How a tuning run is done; the same for all of its methods.
 
-    trials: settings that each method may try, its source's included. seed: of the draw.
-    fraction: of the training data that is held out to score by. retain_scored: score at most so
-    many retain images on either side (see `validation_case`), None for all.
+    trials: settings that each method may try, its source's included. passes: samples that a trial
+    may pass, forward and backward together, before it is ended; None for no limit. seed: of the
+    draw. fraction: of the training data that is held out to score by. retain_scored: score at most
+    so many retain images on either side (see `validation_case`), None for all.
     """
 
     name: ClassVar[str] = "tuning"
 
-    trials: int = field(default=20, metadata=bounds(at_least=1))
+    trials: int = field(default=8, metadata=bounds(at_least=1))
+    passes: int | None = field(default=None, metadata=bounds(at_least=1))
     seed: int = field(default=0, metadata=bounds(at_least=0, at_most=2**32 - 1))
     fraction: float = field(default=0.2, metadata=bounds(above=0, below=1))
     retain_scored: int | None = field(default=None, metadata=bounds(at_least=1))
@@ -106,7 +108,7 @@ def _trial_cell(
         scenario=cell.scenario,
         label=cell.label,
         seed=cell.seed,
-        case=_hash([case, tuning.seed, index]),
+        case=_hash([case, tuning.seed, index, tuning.passes]),
         device=device,
     )
     return TrialCell(**{**vars(cell), "key": key, "case": case}, trial=index)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark_adapters.grid.aligned import aligned_lines
-from benchmark_adapters.tuning.choice import TrialResult, TunedMethod
+from benchmark_adapters.tuning.trial_results import TrialResult, TunedMethod
 from suli_plugin.unlearner import Scope
 
 METRICS: Mapping[Scope, Mapping[str, str]] = {
@@ -66,4 +66,4 @@ def _row(trial: TrialResult, metrics: Mapping[str, str]) -> list[str]:
 
 
 def _ending(trial: TrialResult) -> str:
-    return settings_text(trial.settings) + (" (diverged)" if trial.diverged else "")
+    return settings_text(trial.settings) + (f" ({trial.ended})" if trial.ended else "")
