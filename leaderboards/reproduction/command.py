@@ -116,11 +116,12 @@ def _printed(
 ) -> Printed:
     """The tables' rows that are meant, each with its commands and reasons."""
     from leaderboards.reproduction.printed import printed_rows
-    from leaderboards.reproduction.selection import narrowed
+    from leaderboards.reproduction.selection import chosen_of
     from suli_plugin.plugins import registry
 
-    chosen = [narrowed(table, rows, cells) for table in tables]
-    return [(table, printed_rows(table, registry(), place)) for table in chosen]
+    return [
+        (table, printed_rows(table, registry(), place)) for table in chosen_of(tables, rows, cells)
+    ]
 
 
 def _planned(chosen: Sequence[Recorded], place: Place, output: Path, audit: bool) -> Any:

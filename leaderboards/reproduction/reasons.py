@@ -20,24 +20,20 @@ class Reason:
     """One plain sentence on some rows and columns of a table.
 
     shown_by: the folder below the results of an experiment, or of the records, that show it; empty
-    where nothing does, and then the sentence says so. methods, benchmarks, columns: globs, none for
-    all.
+    where nothing does, and then the sentence says so. methods, where, columns: globs on a row and
+    its columns, none for all.
     """
 
     text: str
     shown_by: str = ""
     methods: tuple[str, ...] = ()
-    benchmarks: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
     def is_about(self, row: Row, column: str) -> bool:
         """Whether it says something of this figure."""
-        networks = row.benchmarks
-        return (
-            _any(self.methods, [row.method])
-            and _any(self.benchmarks, networks)
-            and _any(self.columns, [column])
-        )
+        pairs = ((self.methods, row.method), (self.where, row.where), (self.columns, column))
+        return all(_any(patterns, name) for patterns, name in pairs)
 
 
 def all_reasons() -> dict[str, tuple[Reason, ...]]:
@@ -72,10 +68,10 @@ def _differing(row: Row, columns: Mapping[str, ShownMetric]) -> Iterator[str]:
                 yield name
 
 
-def _any(patterns: Sequence[str], values: Sequence[str]) -> bool:
-    return not patterns or any(fnmatchcase(v, pattern) for v in values for pattern in patterns)
+def _any(patterns: Sequence[str], name: str) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _reason(given: Mapping[str, Any]) -> Reason:
-    globs = {name: tuple(given.get(name, ())) for name in ("methods", "benchmarks", "columns")}
+    globs = {name: tuple(given.get(name, ())) for name in ("methods", "where", "columns")}
     return Reason(given["text"], given.get("shown_by", ""), **globs)

@@ -10,6 +10,19 @@ from leaderboards.reproduction.table import Recorded, Row, Table
 from leaderboards.reproduction.tables import nearest
 
 
+def chosen_of(tables: Sequence[Table], rows: Sequence[str], cells: Sequence[str]) -> list[Table]:
+    """The tables that have what is meant, narrowed to it. Raises ValueError where none has it."""
+    found, wrong = [], list[ValueError]()
+    for table in tables:
+        try:
+            found.append(narrowed(table, rows, cells))
+        except ValueError as error:
+            wrong.append(error)
+    if not found:
+        raise wrong[0]
+    return found
+
+
 def narrowed(table: Table, rows: Sequence[str], cells: Sequence[str]) -> Table:
     """The table with the rows and cells that these globs mean, all where there are none.
 

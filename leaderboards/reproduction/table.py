@@ -74,11 +74,6 @@ class Row:
         """The method, and which of its rows it is."""
         return f"{self.method}, {self.where}" if self.where else self.method
 
-    @property
-    def benchmarks(self) -> list[str]:
-        """Those of its records."""
-        return list(dict.fromkeys(each.record["benchmark"] for each in self.recorded))
-
 
 @dataclass(frozen=True)
 class Table:

@@ -73,7 +73,7 @@ def _row(table: Table, printed: PrintedRow) -> Iterator[str]:
     if not row.recorded:
         yield "    no record of ours under this name"
     for cell in printed.cells:
-        yield f"    {cell.own.cell}: {cell.command or cell.problem}"
+        yield f"    {cell.own.cell}: {cell.command or harmless(cell.problem, _LONGEST)}"
     yield from (f"    {line}" for line in _recorded_by(printed.cells))
 
 
@@ -91,7 +91,7 @@ def _why(table: Table, printed: PrintedRow) -> Iterator[str]:
     for columns, reason in printed.reasons:
         titles = ", ".join(table.columns[name].title for name in columns)
         shown = f" ({reason.shown_by})" if reason.shown_by else ""
-        yield f"    why the paper's differ, {titles}: {reason.text}{shown}"
+        yield f"    why ours and the paper's differ ({titles}): {reason.text}{shown}"
 
 
 def _compared(table: Table, each: Compared, paper: Mapping[str, Spread]) -> list[str]:

@@ -107,6 +107,12 @@ def test_figures_stand_beside_the_papers_with_what_is_known():
     assert "recorded by (class-1/0): suli bench run cifar10-resnet20" in text
 
 
+def test_the_first_part_of_their_names_means_all_tables_that_have_what_is_meant():
+    text = said("paper", "--row", "suli@paper", "--cell", "cifar10-resnet20/class-1/0")
+    heads = re.findall(r"^paper[.\w-]+(?=: )", text, re.MULTILINE)
+    assert heads == ["paper.table-2", "paper.table-4", "paper.table-5", "paper.experiments"]
+
+
 def test_places_on_this_machine_are_put_into_the_commands():
     text = said("paper.experiments", "--row", "epsilon", "--data", "my images", "--original", "net")
     line = next(line for line in text.splitlines() if "class-1/0: " in line)
