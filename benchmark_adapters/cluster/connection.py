@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TIMEOUT = "30s"
+# Dask keeps its latest messages for whoever looks for an error, with the originals in them.
+LATEST_MESSAGES = 50
+# One number for all: with two libraries' threads on one core, each waits for the other's.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @contextmanager
@@ -24,24 +28,30 @@ def connected(workers: int | None, scheduler: str | None, accelerators: int) -> 
     answers, or there are more workers than accelerators.
     """
     _check_installed()
+    import dask
     from distributed import Client
 
-    if scheduler is None:
+    with dask.config.set({"distributed.admin.low-level-log-length": LATEST_MESSAGES}):
+        if scheduler is not None:
+            with _client_of(scheduler) as client:
+                yield client
+            return
         with _local_cluster(workers or 1, accelerators) as cluster, Client(cluster) as client:
             yield client
-        return
+
+
+def _client_of(scheduler: str) -> Client:
+    from distributed import Client
+
     try:
         if Path(scheduler).is_file():
-            client = Client(scheduler_file=scheduler, timeout=TIMEOUT)
-        else:
-            client = Client(scheduler, timeout=TIMEOUT)
+            return Client(scheduler_file=scheduler, timeout=TIMEOUT)
+        return Client(scheduler, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"--scheduler {scheduler}: no scheduler answers there ({error}); give its address, "
             "tcp://HOST:8786, or the file of `dask scheduler --scheduler-file`"
         ) from error
-    with client:
-        yield client
 
 
 @contextmanager
@@ -54,10 +64,9 @@ def _local_cluster(workers: int, accelerators: int) -> Iterator[Any]:
             f"--workers {workers}: this machine has {accelerators} accelerators, and a worker "
             "has one to itself"
         )
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    # What the user has set wins, see `distributed.Nanny`.
-    shared = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, threads)}
+    threads = os.environ.get(_THREADS[0]) or str(max(1, (os.cpu_count() or 1) // workers))
+    # Where the user has set one of them, that wins; see `distributed.Nanny`.
+    shared = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREADS, threads)}
     here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
     specs = {
         number: {"cls": Nanny, "options": {**here, **_options(number, accelerators)}}

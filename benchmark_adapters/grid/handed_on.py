@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from distributed import Future
 
 Record = Mapping[str, Any]
+# So many originals are held for workers; an older one is read from the cache once more.
+LATEST = 16
 
 
 class Originals:
@@ -30,18 +33,20 @@ class Originals:
         self._crew, self._benchmark = crew, benchmark
         self._work = pickle.dumps(OriginalWork(benchmark, precision))
         self._names: dict[int, str | None] = {}
-        # By name; None for one that could not be made: the cells then say why.
-        self._made: dict[str, Future | None] = {}
+        # Those that were used last, by name: with one a seed there may be thousands.
+        self._handed_on: OrderedDict[str, Future] = OrderedDict()
+        # Could not be made: the cells then say why.
+        self._failed: set[str] = set()
         self._waiting: dict[str, list[Cell]] = {}
 
     def is_there(self, cell: Cell) -> bool:
         """Whether the cell's original can be handed on, or is none of these."""
         name = self._name(cell)
-        if name is None or name in self._made:
+        if name is None or name in self._handed_on or name in self._failed:
             return True
         found = kept_file(name) if name not in self._waiting else None
         if found is not None:
-            self._keep(name, found)
+            self._hand_on(name, found)
         return found is not None
 
     def task(self, cell: Cell) -> Task | None:
@@ -57,18 +62,23 @@ class Originals:
         """Keep what was made; the cells that waited for it."""
         if isinstance(result, bytes):
             put_kept_file(asked.name, result)
-            self._keep(asked.name, result)
+            self._hand_on(asked.name, result)
         else:
-            self._made[asked.name] = None
+            self._failed.add(asked.name)
         return self._waiting.pop(asked.name)
 
     def handed_on(self, cell: Cell) -> Future | None:
         """Its pickled name and file, for `PanelWork`."""
         name = self._name(cell)
-        return self._made[name] if name is not None else None
+        if name is None or name not in self._handed_on:
+            return None
+        self._handed_on.move_to_end(name)
+        return self._handed_on[name]
 
-    def _keep(self, name: str, data: bytes) -> None:
-        self._made[name] = self._crew.hand_on(pickle.dumps((name, data)))
+    def _hand_on(self, name: str, data: bytes) -> None:
+        self._handed_on[name] = self._crew.hand_on(pickle.dumps((name, data)))
+        if len(self._handed_on) > LATEST:
+            self._handed_on.popitem(last=False)
 
     def _name(self, cell: Cell) -> str | None:
         if cell.seed not in self._names:

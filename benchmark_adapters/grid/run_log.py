@@ -11,6 +11,7 @@ from benchmark_adapters.grid.cell_list import (
     Unmade,
     add_planned,
     change_unmade,
+    read_unmade,
 )
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.running import Running
@@ -27,11 +28,13 @@ class RunLog:
         self._writes = writes and bool(cells)
         self._stack = ExitStack()
         self._running: Running | None = None
+        self._unmade = set[str]()
 
     def __enter__(self) -> RunLog:
         if self._writes:
             place = self._folder / self._cells[0].benchmark
             add_planned(place, map(Listed.of, self._cells))
+            self._unmade = set(read_unmade(place))
             self._running = self._stack.enter_context(Running(place))
         return self
 
@@ -50,5 +53,7 @@ class RunLog:
         unmade = None
         if failed or left_out:
             unmade = Unmade(cell.key, bool(failed), failed or left_out)
-        change_unmade(self._folder / cell.benchmark, {cell.key: unmade})
+        # Most cells never were among them, and the file need not be read.
+        if unmade is not None or cell.key in self._unmade:
+            change_unmade(self._folder / cell.benchmark, {cell.key: unmade})
         self._running.ended(Listed.of(cell))

@@ -32,9 +32,8 @@ class Running:
         self._write()
 
     def ended(self, cell: Listed) -> None:
-        """It is not any more, whatever came of it."""
-        if self._cells.pop(cell.cell, None) is not None:
-            self._write()
+        """It is not any more; the next that begins says so, and until then its record does."""
+        self._cells.pop(cell.cell, None)
 
     def __enter__(self) -> Running:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,11 +51,11 @@ def _status(folder: Path) -> Status:
     status, running, unmade = Status(folder.name), running_cells(folder), read_unmade(folder)
     for cell in read_planned(folder):
         reason = unmade.get(cell.cell)
-        if cell in running:
-            status.running.append(cell)
-        elif cell.path(folder).is_file():
+        if cell.path(folder).is_file():
             # It is written whole or not at all.
             status.done.append(cell)
+        elif cell in running:
+            status.running.append(cell)
         elif reason is None:
             status.missing.append(cell)
         elif reason.applies:
