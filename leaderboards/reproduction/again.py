@@ -173,7 +173,7 @@ class Group:
 def _together(record: Record) -> str:
     """What records must share to be run in one grid."""
     told: Mapping[str, Any] = record.get("tuning") or {}
-    drawn = {name: told.get(name) for name in ("draw_seed", "fraction", "retain_scored")}
+    drawn = {name: told.get(name) for name in ("draw_seed", "passes", "fraction", "retain_scored")}
     return canonical([record["benchmark"], record["options"], drawn, bool(told)])
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 
 from benchmark_adapters.grid.again import differing_fields
 from benchmark_adapters.grid.benchmark_options import option_arguments
@@ -13,6 +11,7 @@ from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.tuning.trial_cells import Tuning
 from leaderboards.reproduction.place import Place, benchmark_of
 from leaderboards.reproduction.table import Record, Recorded
+from suli_plugin.benchmark import Benchmark
 from suli_plugin.registry import Registry
 
 
@@ -34,7 +33,8 @@ def command_line(own: Recorded, registry: Registry, place: Place) -> str:
         words.append("--no-audit")
     fields = differing_fields(record, benchmark.settings, registry)
     words += setting_arguments(record["method"], fields)
-    return shlex.join([*words, *(_trial_arguments(record["tuning"]) if own.is_trial else ())])
+    more = _trial_arguments(tuning_of(record), benchmark) if own.is_trial else []
+    return shlex.join([*words, *more])
 
 
 def labels(own: Recorded) -> list[str]:
@@ -47,17 +47,20 @@ def tuning_of(record: Record) -> Tuning:
     told = record["tuning"]
     return Tuning(
         trials=1,
+        # Some records are older than the limit.
+        passes=told.get("passes"),
         seed=told["draw_seed"],
         fraction=told["fraction"],
         retain_scored=told["retain_scored"],
     )
 
 
-def _trial_arguments(told: Mapping[str, Any]) -> list[str]:
-    usual = Tuning()
-    words = ["--trials", "1"]
-    if told["retain_scored"] is not None:
-        words += ["--retain-scored", str(told["retain_scored"])]
-    if told["fraction"] != usual.fraction:
-        words += ["--held-out", str(told["fraction"])]
+def _trial_arguments(tuning: Tuning, benchmark: Benchmark) -> list[str]:
+    words = ["--trials", str(tuning.trials)]
+    if tuning.passes != benchmark.tuning_passes:
+        words += ["--passes", str(tuning.passes or 0)]
+    if tuning.retain_scored is not None:
+        words += ["--retain-scored", str(tuning.retain_scored)]
+    if tuning.fraction != Tuning().fraction:
+        words += ["--held-out", str(tuning.fraction)]
     return words

@@ -40,7 +40,7 @@ def cell_lines(table: Table, cell: CellAgain, printed: PrintedRow) -> Iterator[s
     if cell.problem:
         yield f"    {harmless(cell.problem, _LONGEST)}"
     if cell.figures:
-        shown = [_compared(table, each, printed.row.paper) for each in cell.figures]
+        shown = [_compared(table, cell, each, printed.row.paper) for each in cell.figures]
         lines = [["", "now", "record", "paper", ""], *(line for line in shown if any(line[1:4]))]
         if not printed.row.paper:
             lines = [[*line[:3], line[4]] for line in lines]
@@ -94,13 +94,14 @@ def _why(table: Table, printed: PrintedRow) -> Iterator[str]:
         yield f"    why ours and the paper's differ ({titles}): {reason.text}{shown}"
 
 
-def _compared(table: Table, each: Compared, paper: Mapping[str, Spread]) -> list[str]:
+def _compared(
+    table: Table, cell: CellAgain, each: Compared, paper: Mapping[str, Spread]
+) -> list[str]:
     metric = table.columns[each.column]
-    values = (each.now, each.recorded)
-    now, then = ("" if v is None else shown_spread(Spread(v), metric) for v in values)
-    theirs = paper.get(each.column)
-    printed = shown_spread(theirs, metric) if theirs is not None else ""
-    return [_title(metric), now, then, printed, _verdict(each, metric)]
+    values = [one(of, each.column) for of in (cell.again.values, cell.recorded.values)]
+    shown = [shown_spread(found, metric) if found else ""
+             for found in (*values, paper.get(each.column))]  # fmt: skip
+    return [_title(metric), *shown, _verdict(each, metric)]
 
 
 def _verdict(each: Compared, metric: ShownMetric) -> str:

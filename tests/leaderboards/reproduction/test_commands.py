@@ -85,6 +85,8 @@ def test_every_command_makes_the_very_cell_of_its_record(cells):
             told = record["tuning"]
             assert options.pop("retain_scored") == told["retain_scored"] and given["trials"] == 1
             assert given["held_out"] == told["fraction"]
+            passes = cls.tuning_passes if given["passes"] is None else given["passes"] or None
+            assert passes == told.get("passes")
         benchmark = made_benchmark(cls, options)
         assert benchmark.options() == record["options"]
         if record["benchmark"] == "digits":

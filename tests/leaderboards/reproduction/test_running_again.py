@@ -108,7 +108,8 @@ def test_settings_that_are_no_more_are_one_line(altered, tmp_path):
 
 def test_a_trial_is_run_again_as_a_trial(tmp_path):
     (tmp_path / "submissions").mkdir()
-    settings = ["--methods", "su", "--scenarios", "class-3", "--trials", "1", "--set", "su.lr=1e-3"]
+    settings = ["--methods", "su", "--scenarios", "class-3", "--trials", "1", "--passes", "2000",
+                "--set", "su.lr=1e-3"]  # fmt: skip
     first = tmp_path / "tuning" / "first"
     done = CliRunner().invoke(tune, ["digits", *settings, "--output", str(first)])
     assert done.exit_code == 0, done.output
@@ -120,7 +121,7 @@ def test_a_trial_is_run_again_as_a_trial(tmp_path):
     assert "the same weights, bit by bit" in text
     (line,) = [each for each in run("tuning.class-3", results=tmp_path).splitlines()
                if "class-3/0: suli bench tune" in each]  # fmt: skip
-    assert line.endswith("--methods su --set su.lr=0.001 --trials 1")
+    assert line.endswith("--methods su --set su.lr=0.001 --trials 1 --passes 2000")
 
 
 @pytest.fixture(scope="module")
