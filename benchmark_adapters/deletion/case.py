@@ -19,8 +19,15 @@ def scenario_of(forget_classes: Sequence[int], count: int) -> str:
 
 
 def case_of(
-    original_hash: str, set_hashes: Mapping[Any, str], forget_classes: Sequence[int]
+    original_hash: str,
+    set_hashes: Mapping[Any, str],
+    forget_classes: Sequence[int],
+    requests: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """SHA-256 over original, sets and forgotten classes: what a record calls its case."""
+    """SHA-256 over original, sets and forgotten classes: what a record calls its case.
+
+    requests: a receipt's, where they are several, whose order is part of the case.
+    """
     made_of = [original_hash, dict(set_hashes), list(forget_classes)]
+    made_of += [[each["sha256"] for each in requests]] if requests else []
     return hashlib.sha256(canonical(made_of).encode()).hexdigest()

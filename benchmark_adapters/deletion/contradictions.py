@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark_adapters.deletion.case import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.deletion.judgement import judgement_of, risen
+from benchmark_adapters.deletion.request_rates import risen_requests
 from benchmark_adapters.records.run_record import cell_of_record
 
 Receipt = Mapping[str, Any]
@@ -20,6 +21,7 @@ def contradictions(receipt: Receipt) -> Iterator[str]:
     yield from _of_forget_set(receipt)
     yield from _of_run(receipt)
     yield from _of_kept_classes(receipt)
+    yield from _of_requests(receipt)
 
 
 def _of_hashes(receipt: Receipt) -> Iterator[str]:
@@ -106,7 +108,9 @@ def _of_run(receipt: Receipt) -> Iterator[str]:
         "benchmark": BENCHMARK,
         "scope": "class-wise" if classes else "instance-wise",
         "scenario": scenario_of(classes, forgotten["count"]),
-        "case": case_of(record["original_hash"], record["set_hashes"], classes),
+        "case": case_of(
+            record["original_hash"], record["set_hashes"], classes, receipt.get("requests", ())
+        ),
         "cell": cell_of_record(record),
     }
     for name, expected in said.items():
@@ -126,3 +130,27 @@ def _of_run(receipt: Receipt) -> Iterator[str]:
         yield "it names its parent's receipt, and nothing that was forgotten earlier"
     if record["versions"]["suli-plugin"] != receipt["versions"]["suli-plugin"]:
         yield "the version of suli-plugin stands in two places, which differ"
+
+
+def _of_requests(receipt: Receipt) -> Iterator[str]:
+    """Several requests together are the forget set, and the last outcome is the result."""
+    requests, after = receipt.get("requests", ()), receipt.get("after_each", ())
+    if len(requests) != len(after):
+        yield f"it has {len(after)} outcomes of {len(requests)} requests"
+    if not requests or len(requests) != len(after):
+        return
+    forgotten, names = receipt["forget_set"], [each["name"] for each in requests]
+    for part in ("classes", "ids"):
+        if sorted(item for each in requests for item in each[part]) != sorted(forgotten[part]):
+            yield f"the {part} of its requests are not those of its forget set"
+    if sum(each["count"] for each in requests) != forgotten["count"]:
+        yield "its requests are not as many samples as its forget set"
+    if after[-1]["state_hash"] != receipt["result"]["state_hash"]:
+        yield "the outcome of its last request is not its result"
+    before: list[Mapping[str, Any]] = []
+    for number, each in enumerate(after, 1):
+        if [rate["request"] for rate in each["measured"]] != names[:number]:
+            yield f"after request {number} it has measured others than the requests so far"
+        if each["came_back"] != risen_requests(before, each["measured"]):
+            yield f"what came back after request {number} is not what its accuracies give"
+        before = each["measured"]

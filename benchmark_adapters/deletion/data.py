@@ -13,6 +13,8 @@ from benchmark_adapters.deletion.forgotten_before import NOTHING, ForgottenBefor
 from benchmark_adapters.deletion.needed_images import NeededImages, conversion, needed_images
 from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.places import Place, Places, SetName, find_places
+from benchmark_adapters.deletion.requests_file import ListedRequest
+from benchmark_adapters.deletion.steps import Step, steps_of
 from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.splits.copies import Duplicate
 from benchmark_adapters.splits.split import Split
@@ -34,7 +36,7 @@ class DeletionData:
     for instance-wise. copies: exact copies of forgotten images in all splits that were read, None
     if not looked for in all. split: the stored split used. notes: lines on how the data were
     read, for a person. before: what the original was made to forget earlier; it is in sets of its
-    own.
+    own. steps: the requests that share the forget set, where they are several.
     """
 
     places: Mapping[SetName, Place]
@@ -45,6 +47,7 @@ class DeletionData:
     split: Split | None = None
     notes: tuple[str, ...] = ()
     before: ForgottenBefore = NOTHING
+    steps: tuple[Step, ...] = ()
 
     @property
     def base(self) -> BaseData:
@@ -104,10 +107,12 @@ def load_deletion_data(
     std: Sequence[float],
     classes: Sequence[str] | None = None,
     before: ForgottenBefore = NOTHING,
+    listed: Sequence[ListedRequest] = (),
     accelerator: Accelerator | None = None,
 ) -> DeletionData:
     """Find what the options name, decode it once for the original, and hash it.
 
+    listed: the requests that the options' classes or ids are of, where they are several.
     mean, std, before: the original's; images are made gray or colour as the mean has channels.
     classes: the original's by output, in whose order the labels are put (see
     `class_order.ordered`). No image is decoded for a set but its own. Raises as `find_places`
@@ -126,8 +131,9 @@ def load_deletion_data(
             notes.append(f"{converted} of the {len(place.rows)} {name} images {conversion(mean)}")
     copies, passed_over = _copies(places, readers)
     said = tuple(dict.fromkeys([*notes, *places.notes, *passed_over]))
+    steps = steps_of(places, listed, readers)
     return DeletionData(
-        places.of, images, hashes, places.forget_classes, copies, places.split, said, before
+        places.of, images, hashes, places.forget_classes, copies, places.split, said, before, steps
     )
 
 

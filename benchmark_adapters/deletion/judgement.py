@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from benchmark_adapters.deletion.request_rates import best_known
+
 AT_MOST = 0.05
 Verdict = Literal["forgotten", "accepted", "not forgotten", "not judged", "control"]
 VERDICTS: tuple[Verdict, ...] = (
@@ -57,11 +59,15 @@ def judged(
     control: bool,
     before: Mapping[str, float],
     after: Mapping[str, float],
+    worst_request: float = 0.0,
 ) -> Judgement:
-    """The judgement of an outcome. before, after: the original's and the unlearned metrics."""
+    """The judgement of an outcome. before, after: the original's and the unlearned metrics.
+
+    worst_request: of several requests for classes, how much of the one that is recognised the most.
+    """
     names = [] if class_wise else [name for name in UNSEEN if f"{name}_accuracy" in before]
     unseen = before[f"{names[0]}_accuracy"] if names else None
-    missed = _missed(unseen, before, after)
+    missed = max(_missed(unseen, before, after), worst_request if class_wise else -1.0)
     verdict: Verdict = "not forgotten"
     if control:
         verdict = "control"
@@ -74,12 +80,14 @@ def judged(
 
 def judgement_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The judgement of a receipt's facts anew, JSON-able, with the receipt's `at_most`."""
+    worst = best_known(facts)
     judgement = judged(
         facts["judgement"]["at_most"],
         class_wise=bool(facts["forget_set"]["classes"]),
         control=facts["record"]["control"],
         before=facts["original_metrics"],
         after=facts["record"]["metrics"],
+        worst_request=worst[1] if worst else 0.0,
     )
     return asdict(judgement)
 
@@ -98,6 +106,9 @@ def outcome(facts: Mapping[str, Any]) -> str:
     new = facts["record"]["metrics"].get("test_forget_accuracy")
     if new is not None:
         text += f" and {new:.4f} of unseen images of it"
+    worst = best_known(facts)
+    if worst is not None:
+        text += f"; of its requests {worst[0]} is recognised the most ({worst[1]:.4f})"
     if judgement.verdict == "control":
         return f"a control, which forgets nothing honestly: {text}"
     if judgement.verdict == "not judged":

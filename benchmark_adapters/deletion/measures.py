@@ -25,14 +25,16 @@ def answers_of(model: nn.Module, data: DeletionData, accelerator: Accelerator) -
     return {name: evaluate(model, images, accelerator) for name, images in data.images.items()}
 
 
-def metrics_of(answers: Answers, data: DeletionData, *, seed: int) -> dict[str, float]:
-    """The metrics of a record, fractions in [0, 1].
+def metrics_of(
+    answers: Answers, data: DeletionData, *, seed: int, attack: bool = True
+) -> dict[str, float]:
+    """The metrics of a record, fractions in [0, 1]. attack: False leaves membership inference out.
 
     To those of `score` are added the accuracies on what was forgotten earlier and, by ids, on the
     reference set, whose original accuracy the outcome is compared with.
     """
     predicted = Predicted(answers["forget"], answers.get("retain"), answers.get("test"))
-    attack = "membership inference" not in not_measurable(data)
+    attack = attack and "membership inference" not in not_measurable(data)
     scores = scores_of(predicted, data.forget_classes, seed=seed, attack=attack)
     more = [name for name in answers if name not in (*_SCORED, "reference")]
     if not data.forget_classes and "reference" in answers:

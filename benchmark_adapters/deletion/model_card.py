@@ -10,7 +10,9 @@ from typing import Any
 
 from benchmark_adapters.deletion.judgement import came_back, outcome, recognised
 from benchmark_adapters.deletion.measures import worst_kept
-from benchmark_adapters.deletion.wording import copies_counted, counted
+from benchmark_adapters.deletion.request_rates import rises
+from benchmark_adapters.deletion.requests_card import requests_section
+from benchmark_adapters.deletion.wording import copies_counted, counted, plain
 
 _USE = """## Use
 
@@ -64,16 +66,16 @@ def parted(text: str) -> tuple[str, str]:
 def said(facts: Mapping[str, Any]) -> str:
     """The card but for its last section, which alone depends on where the checkpoint is."""
     original, record, forgotten = facts["original"], facts["record"], facts["forget_set"]
-    named = f"`{_plain(original['source'])}`"
+    named = f"`{plain(original['source'])}`"
     sections = [
         f"---\n{_metadata(facts)}\n---",
         f"# {_title(named, facts)}",
         f"{named}{_at(original)} {_made(facts)} forget "
         f"{counted(forgotten['count'], 'training sample')} of "
-        f"`{_plain(facts['dataset']['source'])}`{_at(facts['dataset'])} with "
+        f"`{plain(facts['dataset']['source'])}`{_at(facts['dataset'])} with "
         f"`{record['method']}`, {_read(facts)}. The outcome is {outcome(facts)}.",
         f"## {'Forgotten' if _made(facts) == _MADE else 'To be forgotten'}\n\n"
-        f"{_forgotten(forgotten)}{_earlier(facts)}",
+        f"{_forgotten(forgotten)}{requests_section(facts)}{_earlier(facts)}",
         f"## Method\n\n{_method(record)}",
         f"## Measured\n\n{_metrics(facts)}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(facts)),
@@ -95,8 +97,8 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     elif forgotten["copies"]:
         first = forgotten["copies"][0]
         found.append(
-            f"{copies_counted(len(forgotten['copies']))} (`{_plain(first['id'])}` of "
-            f"`{_plain(first['forgotten'])}`, for one), left as before: forgetting one copy is "
+            f"{copies_counted(len(forgotten['copies']))} (`{plain(first['id'])}` of "
+            f"`{plain(first['forgotten'])}`, for one), left as before: forgetting one copy is "
             f"not forgetting."
         )
     return [*found, *_ALWAYS]
@@ -119,7 +121,7 @@ def _metadata(facts: Mapping[str, Any]) -> str:
 
 
 def _what(forgotten: Mapping[str, Any]) -> str:
-    names = ", ".join(f"`{_plain(name)}`" for name in forgotten["class_names"])
+    names = ", ".join(f"`{plain(name)}`" for name in forgotten["class_names"])
     return names or f"{forgotten['count']} of its training samples"
 
 
@@ -152,7 +154,7 @@ def _earlier(facts: Mapping[str, Any]) -> str:
     """What earlier requests were to forget, so that the card names everything so far."""
     lines = []
     for request in facts["forgotten_before"]:
-        names = ", ".join(f"`{_plain(name)}`" for name in request["class_names"])
+        names = ", ".join(f"`{plain(name)}`" for name in request["class_names"])
         every = f"every training sample of {names}: {request['count']}"
         what = every if names else counted(request["count"], "single sample")
         lines.append(f"- {what}, with `{request['method']}`")
@@ -168,6 +170,7 @@ def _harm(facts: Mapping[str, Any]) -> list[str]:
         f"{before[name]:.4f} to {value:.4f}."
         for name, value in came_back(before, after).items()
     ]
+    found += [f"{line[0].upper()}{line[1:]}." for line in rises(facts)]
     untold = sum(each["count"] for each in facts["forgotten_before"] if each["ids"] is None)
     if untold:
         found.append(
@@ -177,7 +180,7 @@ def _harm(facts: Mapping[str, Any]) -> list[str]:
     worst = worst_kept(facts)
     if worst is not None and worst.fall > 0:
         found.append(
-            f"Of the kept classes `{_plain(worst.name)}` fell the furthest: {worst.original:.4f} "
+            f"Of the kept classes `{plain(worst.name)}` fell the furthest: {worst.original:.4f} "
             f"to {worst.unlearned:.4f} on {worst.count} images of the {worst.set} set."
         )
     return found
@@ -191,8 +194,7 @@ def _read(facts: Mapping[str, Any]) -> str:
 
 def _method(record: Mapping[str, Any]) -> str:
     rows = "\n".join(
-        f"| `{name}` | `{_plain(str(value))}` |"
-        for name, value in record["hyperparameters"].items()
+        f"| `{name}` | `{plain(str(value))}` |" for name, value in record["hyperparameters"].items()
     )
     seconds = record["seconds"]
     return (
@@ -218,8 +220,3 @@ def _metrics(facts: Mapping[str, Any]) -> str:
 
 def _at(source: Mapping[str, Any]) -> str:
     return f" (commit `{source['commit']}`)" if source["commit"] else ""
-
-
-def _plain(text: str) -> str:
-    """The text without what would end a code span or a table's cell."""
-    return " ".join(text.replace("`", "'").replace("|", "/").split())

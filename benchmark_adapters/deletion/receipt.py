@@ -13,6 +13,8 @@ original_metrics the original's, on the same data as the record's `metrics`
 parent           sha256 of the file of the original's own receipt, null where it has none
 forgotten_before what earlier requests made the original forget, the oldest first
 came_back        of that, the accuracies that rose, before and after
+requests         where several share the forget set: each one's name, date and forget set
+after_each       what was measured after each of them, on it and on those before it
 kept_classes     the accuracy on each class that was kept, before and after
 judgement        what was accepted, and whether the outcome is that (`judgement`)
 not_measured     what was not measured, and why
@@ -74,6 +76,7 @@ def facts_of(
         "original_metrics": outcome.original_metrics,
         "kept_classes": [vars(each) for each in outcome.kept],
         "parent": request.data.before.receipt,
+        "after_each": outcome.after_each,
         "came_back": risen(outcome.original_metrics, outcome.record["metrics"]),
         "judgement": {"at_most": request.at_most},
         "record": _record(request, outcome, command),
@@ -90,6 +93,7 @@ def parts_of(
         "original": _original(request, given, original_hash),
         "dataset": _dataset(request, options),
         "forget_set": _forget_set(request),
+        "requests": [step.as_dict() for step in request.data.steps],
         "forgotten_before": request.data.before.as_list(),
         "not_measured": request.not_measured,
         "reads": list(request.reads),

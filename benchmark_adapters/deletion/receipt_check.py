@@ -22,7 +22,7 @@ from benchmark_adapters.deletion.remade_checks import (
     remade_request,
 )
 from benchmark_adapters.deletion.rerun import accelerator_of, rerun_checks
-from benchmark_adapters.deletion.score_checks import kept_check, metrics_check
+from benchmark_adapters.deletion.score_checks import kept_check, metrics_check, requests_check
 from benchmark_adapters.deletion.signature import Signer, signature_checks
 from benchmark_adapters.hub.access import HubSource, parse_source
 from benchmark_adapters.hub.snapshot import snapshot
@@ -87,6 +87,7 @@ def _remade(
         left = ("facts", "weights run again") if level == "rerun" else ("facts",)
         return checks + [unknown(what, "they take checkpoint, original and data") for what in left]
     checks.append(kept_check(receipt, answers["original"], answers["unlearned"], data))
+    checks += requests_check(receipt, answers["unlearned"], data)
     request = remade_request(receipt, original, data, registry())
     if isinstance(request, Check):
         return [*checks, request]

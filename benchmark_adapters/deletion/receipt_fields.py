@@ -171,11 +171,35 @@ _OLDER = {
     "versions": an_object(dict.fromkeys(DATA_LIBRARIES, TEXT)),
     "digest": SHA256,
 }
+_REQUEST = {
+    "name": TEXT,
+    "date": TEXT,
+    "count": COUNT,
+    "sha256": SHA256,
+    "classes": listed(COUNT),
+    "class_names": listed(TEXT),
+    "ids": listed(TEXT),
+}
+_RATE = {
+    "request": TEXT,
+    "forget_accuracy": NUMBER,
+    "test_forget_accuracy": or_null(NUMBER),
+}
+_AFTER = {
+    "state_hash": SHA256,
+    "stop_reason": TEXT,
+    "seconds": an_object({"update": SECONDS, "total": SECONDS}),
+    "metrics": named(NUMBER),
+    "measured": listed(an_object(_RATE)),
+    "came_back": named(an_object(_CHANGE)),
+}
 _RECEIPT = {
     **_OLDER,
     "format": one_of(FORMAT),
     "parent": or_null(SHA256),
     "came_back": named(an_object(_CHANGE), among=(*EARLIER_CLASSES, EARLIER_IDS)),
+    "requests": listed(an_object(_REQUEST)),
+    "after_each": listed(an_object(_AFTER)),
 }
 _CHECKS: dict[str, Check] = {FORMAT: an_object(_RECEIPT), WITHOUT_PARENT: an_object(_OLDER)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from benchmark_adapters.deletion.options import DataOptions
 from benchmark_adapters.deletion.receipt import options_of, parts_of
 from benchmark_adapters.deletion.receipt_fields import SETS, WITHOUT_PARENT
 from benchmark_adapters.deletion.request import DeletionRequest, make_request
+from benchmark_adapters.deletion.requests_file import ListedRequest
+from benchmark_adapters.deletion.steps import listed_of
 from benchmark_adapters.deletion.unlearned_checkpoint import handed_on, unlearned_config
 from benchmark_adapters.images.sample_names import OtherContent
 from benchmark_adapters.originals.checkpoints import CONFIG
@@ -122,7 +124,7 @@ def data_checks(
         return None, [unknown("forget set", f"it is a folder {name!r}; say where with --dataset")]
     if model is None:
         return None, [unknown("forget set", "neither original nor checkpoint could be loaded")]
-    data = _data(options_of(receipt, dataset), model, before, accelerator)
+    data = _data(options_of(receipt, dataset), listed_of(receipt), model, before, accelerator)
     if isinstance(data, Check):
         return None, [data]
     if receipt["format"] == WITHOUT_PARENT:
@@ -134,7 +136,11 @@ def data_checks(
 
 
 def _data(
-    options: DataOptions, model: LoadedOriginal, before: ForgottenBefore, accelerator: Accelerator
+    options: DataOptions,
+    listed: Sequence[ListedRequest],
+    model: LoadedOriginal,
+    before: ForgottenBefore,
+    accelerator: Accelerator,
 ) -> DeletionData | Check:
     """The data that there are now, or why there are none."""
     try:
@@ -144,6 +150,7 @@ def _data(
             std=model.config.std,
             classes=model.config.classes,
             before=before,
+            listed=listed,
             accelerator=accelerator,
         )
     except Gone as error:
@@ -208,6 +215,8 @@ def facts_checks(
     told = receipt["original"]
     options = options_of(receipt, places.dataset)
     made = parts_of(request, options, told["given"], told["state_hash"])
+    if receipt["format"] == WITHOUT_PARENT:
+        del made["requests"]
     found = list(differences({key: receipt[key] for key in made}, made, skip=places.may_differ))
     if request.unlearner.control != receipt["record"]["control"]:
         found.append(f"record.control is {request.unlearner.control}, of {request.label}")

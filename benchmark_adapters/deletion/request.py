@@ -9,10 +9,11 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from benchmark_adapters.deletion.belonging import check_belonging
+from benchmark_adapters.deletion.answers_of_original import answers_of_original
 from benchmark_adapters.deletion.case import BENCHMARK, case_of, scenario_of
 from benchmark_adapters.deletion.data import DeletionData
 from benchmark_adapters.deletion.fit import check_data, check_method
+from benchmark_adapters.deletion.in_turn import NOBODY, Asked, Told, fulfil_in_turn
 from benchmark_adapters.deletion.judgement import AT_MOST
 from benchmark_adapters.deletion.measures import (
     Answers,
@@ -69,6 +70,10 @@ class DeletionRequest:
         return f"{counted(count, 'sample')}, all of {kind} {', '.join(names)}"
 
     @property
+    def _in_turn(self) -> str:
+        return f" in {len(self.data.steps)} requests," if self.data.steps else ""
+
+    @property
     def reads(self) -> tuple[Resource, ...]:
         """The resources that the method reads, in a fixed order."""
         needed = self.unlearner.resources(self.scope)
@@ -92,8 +97,9 @@ class DeletionRequest:
         )
         missing = "; ".join(f"{what} ({why})" for what, why in self.not_measured.items())
         return (
-            f"forgetting {self.forgotten}, of {self.data.base.source} with {self.label}{control}, "
-            f"{alone}; measured before and after on: {sets}; not measured: {missing or 'nothing'}"
+            f"forgetting {self.forgotten},{self._in_turn} of {self.data.base.source} with "
+            f"{self.label}{control}, {alone}; measured before and after on: {sets}; not measured: "
+            f"{missing or 'nothing'}"
         )
 
     def fulfil(
@@ -102,29 +108,37 @@ class DeletionRequest:
         progress: Progress = lambda entry: None,
         *,
         allow_unchanged: bool = False,
+        told: Told = NOBODY,
     ) -> Fulfilled:
         """Unlearn, and score the original and the unlearned model in float32.
 
-        Raises Failure, before anything is unlearned, if the original knows the data no better
-        than by chance, and if the method left every weight and buffer as it was, unless it is a
-        control or `allow_unchanged`.
+        told: of requests in turn, where they are several. Raises Failure, before anything is
+        unlearned, if the original knows the data no better than by chance, and if the method left
+        every weight and buffer as it was, unless it is a control or `allow_unchanged`.
         """
         original_hash = state_hash(self.original.model)
-        known = self._known_before(accelerator)
+        known = answers_of_original(self.original, self.data, accelerator)
         before = metrics_of(known, self.data, seed=self.seed)
-        unlearned = run(
-            self.unlearner,
-            self.original.model,
-            self._for_the_method(),
-            accelerator=accelerator,
-            seed=self.seed,
-            progress=progress,
-        )
+        after_each: list[dict[str, Any]] = []
+        if self.data.steps:
+            key = self._key(original_hash, accelerator)
+            asked = Asked(self.original, self.data, self.unlearner, self.seed)
+            unlearned, after_each = fulfil_in_turn(asked, key, accelerator, progress, told)
+        else:
+            unlearned = run(
+                self.unlearner,
+                self.original.model,
+                self._for_the_method(),
+                accelerator=accelerator,
+                seed=self.seed,
+                progress=progress,
+            )
         answers = answers_of(unlearned.model, self.data, accelerator)
         record = self._record(unlearned, answers, original_hash, accelerator)
         if record["unlearned_hash"] == original_hash and not allow_unchanged:
             self._refuse_unchanged(unlearned)
-        return Fulfilled(unlearned, before, record, kept_classes(known, answers, self.data))
+        kept = kept_classes(known, answers, self.data)
+        return Fulfilled(unlearned, before, record, kept, after_each)
 
     def _for_the_method(self) -> ForgetRequest:
         """What a method may be given."""
@@ -165,26 +179,6 @@ class DeletionRequest:
             ),
         )
 
-    def _known_before(self, accelerator: Accelerator) -> Answers:
-        """What the original says of each set. Raises Failure if it looks like guessing."""
-        original, data = self.original, self.data
-        try:
-            found = answers_of(original.model, data, accelerator)
-        except (RuntimeError, IndexError) as error:
-            shape = tuple(data.forget[0][0].shape)
-            raise ValueError(
-                f"{original.source} cannot take images of shape {shape}: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
-        check_belonging(
-            {name: of for name, of in found.items() if "forgotten_before" not in name},
-            data.forget_classes,
-            original=original.source,
-            outputs=original.config.classes or range(original.config.num_classes),
-            before=data.before,
-        )
-        return found
-
     def _refuse_unchanged(self, unlearned: Unlearned) -> None:
         if not self.unlearner.control:
             raise Failure(
@@ -206,20 +200,23 @@ class DeletionRequest:
         )
 
     def _case(self, original_hash: str) -> str:
-        return case_of(original_hash, self.data.hashes, self.data.forget_classes)
+        requests = [step.as_dict() for step in self.data.steps]
+        return case_of(original_hash, self.data.hashes, self.data.forget_classes, requests)
 
 
 @dataclass(frozen=True)
 class Fulfilled:
     """The outcome. original_metrics: the original's; record: of the run, not yet completed.
 
-    kept: each class that was kept, before and after.
+    kept: each class that was kept, before and after. after_each: what was measured after each of
+    several requests.
     """
 
     unlearned: Unlearned
     original_metrics: dict[str, float]
     record: dict[str, Any]
     kept: list[KeptClass]
+    after_each: list[dict[str, Any]]
 
 
 def make_request(

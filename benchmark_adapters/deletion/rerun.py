@@ -70,7 +70,26 @@ def rerun_checks(
     told = {key: value for key, value in record.items() if key in outcome.record}
     found = list(differences(told, outcome.record, skip=skip))
     again = Check("record of the run", "matches", "as it comes when the method is run again")
-    return [weights, Check(again.what, "differs", "; ".join(found)) if found else again]
+    again = Check(again.what, "differs", "; ".join(found)) if found else again
+    return [weights, again, *_after_each(receipt, outcome.after_each, bool(elsewhere))]
+
+
+def _after_each(
+    receipt: Mapping[str, Any], found: list[dict[str, Any]], elsewhere: bool
+) -> list[Check]:
+    """Whether every one of several requests comes to what it came to; here bit by bit."""
+    what = "after each request"
+    if not found:
+        return []
+    if elsewhere:
+        return [unknown(what, "bits may differ here, so that nothing follows")]
+    told = dict(enumerate(receipt["after_each"], 1))
+    again = {f"{at}": each for at, each in enumerate(found, 1)}
+    skip = {f"{at}.seconds" for at in again}
+    wrong = list(differences({f"{at}": each for at, each in told.items()}, again, skip=skip))
+    if wrong:
+        return [Check(what, "differs", "; ".join(wrong))]
+    return [Check(what, "matches", f"all {len(found)}, bit by bit")]
 
 
 def _scores(

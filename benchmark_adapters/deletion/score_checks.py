@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark_adapters.deletion.check import Check, differences, unknown
 from benchmark_adapters.deletion.data import DeletionData
+from benchmark_adapters.deletion.in_turn import measured
 from benchmark_adapters.deletion.measures import Answers, kept_classes, metrics_of
 
 Receipt = Mapping[str, Any]
@@ -43,6 +44,23 @@ def kept_check(receipt: Receipt, before: Answers, after: Answers, data: Deletion
     if wrong:
         return Check("kept classes", "differs", "; ".join(wrong))
     return Check("kept classes", "matches", f"{len(made)} of them, before and after")
+
+
+def requests_check(receipt: Receipt, after: Answers, data: DeletionData) -> list[Check]:
+    """Whether each of several requests is recognised in the end as much as the receipt claims."""
+    if not receipt.get("requests"):
+        return []
+    told, made = receipt["after_each"][-1]["measured"], measured(after, data, len(data.steps))
+    names = [name for name in made[0] if name.endswith("accuracy")]
+    wrong = [
+        f"{name} of request {one['request']} is {other[name]}, the receipt has {one[name]}"
+        for one, other in zip(told, made, strict=True)
+        for name in names
+        if one[name] != other[name] and not _close(one[name], other[name], ACCURACY_TOLERANCE)
+    ]
+    if wrong:
+        return [Check("requests", "differs", "; ".join(wrong))]
+    return [Check("requests", "matches", f"{len(made)} of them, as they are in the end")]
 
 
 def compared(

@@ -26,6 +26,7 @@ from benchmark_adapters.deletion.unlearn_report import (
     end,
     pushed_of,
     report,
+    told_of,
     warn_of_harm,
 )
 from suli_plugin.cli import as_json
@@ -48,6 +49,11 @@ def register_commands(cli: click.Group) -> None:
 )
 @dataset(required=True)
 @forget_options
+@click.option(
+    "--requests", type=click.Path(path_type=Path), metavar="FILE",
+    help="Several requests, one after the other: CSV (or a folder of it) with the titles "
+    "request,date,class or request,date,id.",
+)  # fmt: skip
 @click.option(
     "--method", required=True, metavar="LABEL", help="METHOD or METHOD@PRESET (suli methods)."
 )
@@ -89,11 +95,17 @@ def unlearn(**options: Any) -> None:
     --retain or --test, what was kept is measured before and after. The original is scored first:
     data that it knows by chance alone are refused, and so is an outcome in which no weight changed.
 
+    --requests fulfils several requests in the order of their dates, each from the outcome of the
+    one before, and writes one checkpoint with one receipt of all. A run that was killed goes on
+    behind the last request that was done. The receipt names the requests as the file does: give
+    them numbers, no people's names.
+
     \b
     suli unlearn --model org/resnet20 --dataset uoft-cs/cifar10 --forget-class automobile \\
                  --method suli@official --test test --output resnet20-without-automobile
     suli unlearn --model original --dataset photos --forget-ids ids.txt --method suli \\
                  --reference validation --push org/name --create-pr
+    suli unlearn --model original --dataset photos --requests requests.csv --method suli
 
     The outcome is judged: the last line and the model card say how far it came. If more is
     recognised than --at-most, or what was forgotten earlier is recognised again (samples by id:
@@ -116,14 +128,16 @@ def unlearn(**options: Any) -> None:
         request, data = request_of(options, accelerator)
     if accelerator.is_main_process:
         announce(request)
+    told = told_of(options, shown=accelerator.is_main_process)
     with one_line_errors(failed=True):
         with round_progress(shown=accelerator.is_main_process) as progress:
             outcome = request.fulfil(
-                accelerator, progress, allow_unchanged=options["allow_unchanged"]
+                accelerator, progress, allow_unchanged=options["allow_unchanged"], told=told
             )
         if not accelerator.is_main_process:
             return
         facts = _written(options, request, outcome, data, signed)
+        told.kept.remove()
     warn_of_harm(facts)
     pushed = pushed_of(options, facts)
     report(facts, options, pushed)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark_adapters.deletion.forgotten_before import ForgottenBefore
     from benchmark_adapters.deletion.options import DataOptions
     from benchmark_adapters.deletion.request import DeletionRequest
+    from benchmark_adapters.deletion.requests_file import ListedRequest
     from benchmark_adapters.originals.load import LoadedOriginal
 
 
@@ -30,9 +31,11 @@ def check_options(options: dict[str, Any]) -> None:
         check_repository(options["repository"])
     elif options["create_pr"] or options["private"]:
         raise ValueError("--create-pr and --private are for --push org/name")
-    if sum(bool(options[name]) for name in ("classes", "forget_ids", "conditions")) > 1:
+    ways = ("classes", "forget_ids", "conditions", "requests")
+    if sum(bool(options[name]) for name in ways) > 1:
         raise ValueError(
-            "say what to forget, in one way: --forget-class, --forget-ids or --forget-where"
+            "say what to forget, in one way: --forget-class, --forget-ids, --forget-where or "
+            "--requests"
         )
     cls = registry().unlearner(options["method"].partition("@")[0], "class-wise")
     for scope in cls.needs:
@@ -61,7 +64,8 @@ def request_of(
     from benchmark_adapters.deletion.request import make_request
     from suli_plugin.plugins import registry
 
-    data_options = data_options_of(options)
+    listed = listed_requests(options)
+    data_options = data_options_of(options, listed)
     original, before = _original(options, accelerator)
     data = load_deletion_data(
         data_options,
@@ -69,6 +73,7 @@ def request_of(
         std=original.config.std,
         classes=original.config.classes,
         before=before,
+        listed=listed,
         accelerator=accelerator,
     )
     request = make_request(
@@ -99,18 +104,31 @@ def _original(
         return original, main_first(accelerator, lambda on_main: forgotten_before(original))
 
 
-def data_options_of(options: dict[str, Any]) -> DataOptions:
-    """What the command line says about the data; reads the file of `--forget-ids`."""
+def listed_requests(options: dict[str, Any]) -> Sequence[ListedRequest]:
+    """What `--requests` lists, which is read; nothing without it."""
+    from benchmark_adapters.deletion.requests_file import read_requests
+
+    return () if options["requests"] is None else read_requests(options["requests"])
+
+
+def data_options_of(options: dict[str, Any], listed: Sequence[ListedRequest] = ()) -> DataOptions:
+    """What the command line says about the data; reads the file of `--forget-ids`.
+
+    listed: several requests, all of which are forgotten.
+    """
     from benchmark_adapters.deletion.options import DataOptions
     from benchmark_adapters.images.ids_file import read_ids
 
     ids = () if options["forget_ids"] is None else tuple(read_ids(options["forget_ids"]))
+    classes = tuple(options["classes"])
+    for request in listed:
+        classes, ids = classes + request.classes, ids + request.ids
     same = (
         *("dataset", "train_split", "retain", "reference", "test", "config"),
         *("image_column", "label_column", "id_column", "image_size"),
     )
     return DataOptions(
-        forget_classes=tuple(options["classes"]),
+        forget_classes=classes,
         forget_ids=ids,
         forget_where=tuple(options["conditions"]),
         **{name: options[name] for name in same},

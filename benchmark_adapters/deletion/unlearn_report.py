@@ -11,9 +11,11 @@ import click
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.deletion.judgement import accepted, came_back, outcome
 from benchmark_adapters.deletion.publish_command import print_published
+from benchmark_adapters.deletion.request_rates import rises
 from benchmark_adapters.deletion.wording import copies_counted
 
 if TYPE_CHECKING:
+    from benchmark_adapters.deletion.in_turn import Told
     from benchmark_adapters.deletion.publish import Published
     from benchmark_adapters.deletion.request import DeletionRequest
 
@@ -33,6 +35,15 @@ def announce(request: DeletionRequest) -> None:
     if request.data.before.requests:
         click.echo(request.data.before.announcement, err=True)
     _warn_of_copies(request)
+
+
+def told_of(options: dict[str, Any], *, shown: bool) -> Told:
+    """Who is told of requests in turn: whoever watches, and a folder beside the output."""
+    from benchmark_adapters.deletion.in_turn import Told
+    from benchmark_adapters.deletion.kept_steps import KeptSteps
+
+    kept = KeptSteps(options["output"] if options["requests"] else None)
+    return Told(lambda line: click.echo(line, err=True) if shown else None, kept)
 
 
 def _warn_of_copies(request: DeletionRequest) -> None:
@@ -58,6 +69,8 @@ def warn_of_harm(facts: dict[str, Any]) -> None:
             f"{before[name]:.4f} to {value:.4f}; forget it once more, together with the rest",
             err=True,
         )
+    for line in rises(facts):
+        click.echo(f"WARNING: {line}", err=True)
     worst = worst_kept(facts)
     if worst is not None and worst.fall > FALL:
         click.echo(

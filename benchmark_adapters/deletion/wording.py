@@ -21,3 +21,8 @@ def copies_counted(number: int) -> str:
 def forgotten_named(forget_set: Mapping[str, Any]) -> str:
     """A receipt's forget set by its classes' names or, without them, its number of samples."""
     return ", ".join(forget_set["class_names"]) or counted(forget_set["count"], "sample")
+
+
+def plain(text: str) -> str:
+    """The text without what would end a code span or a table's cell."""
+    return " ".join(text.replace("`", "'").replace("|", "/").split())

@@ -33,14 +33,19 @@ def lines_of(path: Path, option: str) -> list[str]:
 
     option: that names the file, for messages.
     """
-    try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        text = content.decode(_encoding(content))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{option} {path} can't be read: {error}") from error
+    text = text_of(path, option)
     # Not every line end that Unicode has: some are in names.
     lines = [line.strip(" \t") for line in re.split(r"\r\n|\n|\r", text)]
     return [line for line in lines if line]
+
+
+def text_of(path: Path, option: str) -> str:
+    """What is in a file, or on standard input for `-`. Raises ValueError as above."""
+    try:
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode(_encoding(content))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{option} {path} can't be read: {error}") from error
 
 
 def _encoding(content: bytes) -> str:
