@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,16 @@ SCHEMA_VERSION = 1
 
 
 def write_choices(
-    path: Path, methods: Sequence[TunedMethod], tuning: Tuning, changes: Mapping[str, Any]
+    path: Path, methods: Sequence[TunedMethod], tuning: Tuning
 ) -> list[dict[str, Any]]:
     """Write what was chosen to a JSON file and return it; other methods' choices there stay.
 
-    Several runs may write to one file at a time. changes: what was set by hand, by label. Raises
-    ValueError for a file that is something else.
+    Several runs may write to one file at a time. Raises ValueError for a file that is something
+    else.
     """
     from filelock import FileLock
 
-    new = [_choice(method, tuning, changes) for method in methods if method.chosen]
+    new = [_choice(method, tuning) for method in methods if method.chosen]
     of = {(method.label, method.scope) for method in methods}
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -50,10 +50,14 @@ def read_choices(path: Path) -> list[dict[str, Any]]:
     return choices
 
 
-def _choice(method: TunedMethod, tuning: Tuning, changes: Mapping[str, Any]) -> dict[str, Any]:
+def budget_of(tuning: Tuning) -> dict[str, int | None]:
+    """What each method may spend: trials, and passes of each."""
+    return {"trials": tuning.trials, "passes": tuning.passes}
+
+
+def _choice(method: TunedMethod, tuning: Tuning) -> dict[str, Any]:
     chosen = method.chosen
     assert chosen is not None, "only a method that has a choice is written"
-    fixed = sorted(changes.get(method.label, {}))
     by_index = sorted(method.trials, key=lambda trial: trial.index)
     return {
         "benchmark": chosen.records[0]["benchmark"],
@@ -63,13 +67,14 @@ def _choice(method: TunedMethod, tuning: Tuning, changes: Mapping[str, Any]) -> 
         "hyperparameters": chosen.records[0]["hyperparameters"],
         "score": chosen.score,
         "start_score": next((t.score for t in by_index if t.index == 0), None),
+        "at_edge": method.at_edge,
         "trial": chosen.index,
         "trials": len(by_index),
-        "budget": {"trials": tuning.trials, "passes": tuning.passes},
+        "budget": budget_of(tuning),
         "draw_seed": tuning.seed,
         **tuning.held_out,
-        "searched": searched(method.start, fixed),
-        "set_by_hand": dict(changes.get(method.label, {})),
+        "searched": searched(method.start, method.set_by_hand),
+        "set_by_hand": dict(method.set_by_hand),
         "scenarios": list(method.scenarios),
         "seeds": list(method.seeds),
         "options": chosen.records[0]["options"],

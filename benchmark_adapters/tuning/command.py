@@ -86,8 +86,10 @@ def tune(
     unlearning; test images have no say. `--retain-scored` limits what is scored of the retain set
     and of its held-out part. What `--set` gives is not varied.
 
-    Without `--scenarios` methods are tuned on what the benchmark names for it. Several runs may
-    share one `--output`, each with methods of its own, and any of them may be killed and run again.
+    Beside the records are `choice.json`, what was chosen, and `trials`, all trials of a method in a
+    scope as one file. Without `--scenarios` methods are tuned on what the benchmark names for it.
+    Several runs may share one `--output`, each with methods of its own, and any of them may be
+    killed and run again.
 
     \b
     suli bench tune digits --methods suli,su --passes 20000
@@ -99,6 +101,7 @@ def tune(
     from benchmark_adapters.tuning.choice import read_choices, write_choices
     from benchmark_adapters.tuning.run import TrialRuns
     from benchmark_adapters.tuning.trial_cells import Tuning, trial_cells, tunable
+    from benchmark_adapters.tuning.trial_file import write_trials
     from benchmark_adapters.tuning.trial_results import tuned_methods
     from benchmark_adapters.tuning.trial_work import TrialWork
     from benchmark_adapters.tuning.tuning_outcome import tell_outcome
@@ -168,9 +171,11 @@ def tune(
             crew=crew,
             work=TrialWork(benchmark, accelerator.mixed_precision, tuning),
         )
-    tuned = tuned_methods(starts, outcome.records)
+    tuned = tuned_methods(starts, outcome.records, by_hand)
     if accelerator.is_main_process:
-        chosen = write_choices(choices, tuned, tuning, by_hand)
+        chosen = write_choices(choices, tuned, tuning)
+        for method in tuned:
+            write_trials(choices.with_name("trials"), method, tuning)
         tell_outcome(tuned, outcome, chosen, choices, as_json)
     sys.exit(1 if outcome.failed or not all(method.chosen for method in tuned) else 0)
 

@@ -100,6 +100,7 @@ def _trial_cell(
 ) -> TrialCell:
     """The cell on validation data; its key has the trial's index, which its record names, too."""
     case = _hash([cell.case, "validation", tuning.held_out])
+    limit = [] if tuning.passes is None else [tuning.passes]
     key = cell_key(
         cell.unlearner,
         registry.origins[cell.unlearner.name],
@@ -108,7 +109,7 @@ def _trial_cell(
         scenario=cell.scenario,
         label=cell.label,
         seed=cell.seed,
-        case=_hash([case, tuning.seed, index, tuning.passes]),
+        case=_hash([case, tuning.seed, index, *limit]),
         device=device,
     )
     return TrialCell(**{**vars(cell), "key": key, "case": case}, trial=index)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
 
 from benchmark_adapters.grid.plan import Cell
+from benchmark_adapters.tuning.trials import at_edge, searched
 from suli_plugin.benchmark import scope_of
 from suli_plugin.unlearner import Scope, Unlearner
 
@@ -48,7 +50,10 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class TunedMethod:
-    """A method in one scope. start: with its source's settings. trials: whole ones, best first."""
+    """A method in one scope. start: with its source's settings, but for those set by hand.
+
+    trials: whole ones, best first.
+    """
 
     label: str
     scope: Scope
@@ -56,26 +61,47 @@ class TunedMethod:
     scenarios: tuple[str, ...]
     seeds: tuple[int, ...]
     trials: tuple[TrialResult, ...]
+    set_by_hand: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def chosen(self) -> TrialResult | None:
         """The best trial; None if all were ended or failed."""
         return next((trial for trial in self.trials if not trial.ended), None)
 
+    @property
+    def at_edge(self) -> list[str]:
+        """The fields of the choice that are at the end of what was tried; see `at_edge`."""
+        if self.chosen is None:
+            return []
+        made = dataclasses.replace(self.start, **self.chosen.settings)
+        return at_edge(made, searched(self.start, self.set_by_hand))
 
-def tuned_methods(starts: Sequence[Cell], records: Sequence[Record]) -> list[TunedMethod]:
+
+def tuned_methods(
+    starts: Sequence[Cell],
+    records: Sequence[Record],
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[TunedMethod]:
     """The methods of a tuning run, each with its trials that have a record for every case.
 
     starts: the cells that were tuned, with the settings of the start; records: of the trials.
+    changes: what was set by hand, by label.
     """
     groups: dict[tuple[str, Scope], list[Cell]] = {}
     for cell in starts:
         groups.setdefault((cell.label, scope_of(cell.scenario)), []).append(cell)
-    return [_tuned(label, scope, cells, records) for (label, scope), cells in groups.items()]
+    return [
+        _tuned(label, scope, cells, records, (changes or {}).get(label, {}))
+        for (label, scope), cells in groups.items()
+    ]
 
 
 def _tuned(
-    label: str, scope: Scope, cells: Sequence[Cell], records: Sequence[Record]
+    label: str,
+    scope: Scope,
+    cells: Sequence[Cell],
+    records: Sequence[Record],
+    set_by_hand: Mapping[str, Any],
 ) -> TunedMethod:
     start = cells[0].unlearner
     own = [r for r in records if r["method"] == label and r["scope"] == scope]
@@ -91,6 +117,7 @@ def _tuned(
         tuple(dict.fromkeys(cell.scenario for cell in cells)),
         tuple(dict.fromkeys(cell.seed for cell in cells)),
         tuple(sorted(whole, key=_rank)),
+        dict(set_by_hand),
     )
 
 

@@ -40,7 +40,7 @@ def _table(method: TunedMethod) -> str:
     metrics = METRICS[method.scope]
     header = ["trial", "score", *metrics, "forwards", "backwards"]
     lines = aligned_lines([header, *(_row(trial, metrics) for trial in method.trials)])
-    ends = ["settings", *(_ending(trial) for trial in method.trials)]
+    ends = ["settings", *(_ending(trial, method) for trial in method.trials)]
     width = max(map(len, lines))
     body = [f"{line.ljust(width)}  {end}" for line, end in zip(lines, ends, strict=True)]
     rule = "-" * max(map(len, body))
@@ -65,5 +65,8 @@ def _row(trial: TrialResult, metrics: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _ending(trial: TrialResult) -> str:
-    return settings_text(trial.settings) + (f" ({trial.ended})" if trial.ended else "")
+def _ending(trial: TrialResult, method: TunedMethod) -> str:
+    told = [trial.ended] if trial.ended else []
+    if trial is method.chosen:
+        told += [f"at the edge: {name}" for name in method.at_edge]
+    return settings_text(trial.settings) + (f" ({', '.join(told)})" if told else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -48,6 +48,28 @@ def searched(start: Unlearner, fixed: Collection[str] = ()) -> dict[str, Sequenc
         for name, values in type(start).search_space.items()
         if name not in fixed and (getattr(start, name) is not None or None in values)
     }
+
+
+def at_edge(unlearner: Unlearner, space: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The fields whose value is the smallest or largest number that was to be tried, or beyond.
+
+    A better one may lie outside. Not so where the field's own bounds end there, too.
+    """
+    found = []
+    for field in dataclasses.fields(unlearner):
+        value = getattr(unlearner, field.name)
+        tried = [each for each in space.get(field.name, ()) if _is_number(each)]
+        hard = field.metadata.get("bounds", {})
+        if not tried or not _is_number(value):
+            continue
+        low = value <= min(tried) and value != hard.get("at_least")
+        if low or (value >= max(tried) and value != hard.get("at_most")):
+            found.append(field.name)
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _points(start: Unlearner, fixed: Collection[str], seed: int) -> Iterator[Unlearner]:

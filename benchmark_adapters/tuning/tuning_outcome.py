@@ -84,9 +84,11 @@ def _chosen_line(choice: dict[str, Any]) -> str:
         f"--set {choice['method']}.{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in choice["settings"].items()
     ]
+    edge = f"; at the edge of what was tried: {', '.join(choice['at_edge'])}"
+    edge = edge if choice["at_edge"] else ""
     known = choice["start_score"] is not None
     start = f" (as in the source: {choice['start_score']:.4f})" if known else ""
     return (
         f"chosen for {choice['method']} {choice['scope']}, score {choice['score']:.4f}{start}: "
-        f"{' '.join(options) or 'what the source has'}"
+        f"{' '.join(options) or 'what the source has'}{edge}"
     )

@@ -32,6 +32,10 @@ RESULTS = FOLDER / "results"
     show_default=True, help="Folder of records of trials.",
 )  # fmt: skip
 @click.option(
+    "--trials", type=click.Path(path_type=Path, file_okay=False), default=RESULTS / "trials",
+    show_default=True, help="Folder of `trials` that `suli bench tune` wrote, if there is one.",
+)  # fmt: skip
+@click.option(
     "--forget-only", type=click.Path(path_type=Path, file_okay=False),
     default=RESULTS / "forget_only", show_default=True,
     help="Folder of a run of all methods that read the forget set alone.",
@@ -47,6 +51,7 @@ def compare(
     records: Path,
     experiments: Path,
     tuning: Path,
+    trials: Path,
     forget_only: Path,
     documents: Sequence[Path],
     check: bool,
@@ -59,7 +64,7 @@ def compare(
     with command_errors(failed=True):
         from leaderboards.rendering.rendered_files import stale, write_files
 
-        tables = _tables(records, experiments, tuning, forget_only)
+        tables = _tables(records, experiments, tuning, trials, forget_only)
         files = {document: _filled(document, tables) for document in documents}
         changed = stale(files) if check else write_files(files)
     what = "stale" if check else "written"
@@ -71,7 +76,10 @@ def compare(
     sys.exit(1 if check and changed else 0)
 
 
-def _tables(records: Path, experiments: Path, tuning: Path, forget_only: Path) -> dict[str, str]:
+def _tables(
+    records: Path, experiments: Path, tuning: Path, trials: Path, forget_only: Path
+) -> dict[str, str]:
+    from leaderboards.comparison.equal_tuning import equal_tuning_tables
     from leaderboards.comparison.forget_only import forget_only_tables
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
@@ -84,6 +92,7 @@ def _tables(records: Path, experiments: Path, tuning: Path, forget_only: Path) -
         "paper.nearness": nearness_tables(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(records_below(tuning, trials=True)),
+        **equal_tuning_tables(trials),
         **forget_only_tables(forget_only),
     }
 

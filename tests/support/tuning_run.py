@@ -92,6 +92,6 @@ class Tuned:
         self.cells = trial_cells(starts, REGISTRY, ACCELERATOR, self.tuning, fixed=by_hand)
         runs = TrialRuns(benchmark, REGISTRY, ACCELERATOR, self.tuning)
         self.outcome = run_grid(self.cells, benchmark, REGISTRY, folder, ACCELERATOR, run_cell=runs)
-        self.methods = tuned_methods(starts, self.outcome.records)
+        self.methods = tuned_methods(starts, self.outcome.records, by_hand)
         self.file = folder / "choice.json"
-        self.choices = write_choices(self.file, self.methods, self.tuning, by_hand)
+        self.choices = write_choices(self.file, self.methods, self.tuning)

@@ -27,6 +27,7 @@ def test_what_was_chosen_is_the_best_trial_and_can_be_traced_to_its_records(tmp_
     )
     digests = [digest for trial in choice["records"] for digest in trial["digests"]]
     assert sorted(digests) == sorted(record["digest"] for record in tuned.outcome.records)
+    assert set(choice["at_edge"]) <= set(choice["searched"])
     made = dataclasses.replace(SU(epochs=2), **choice["settings"])
     assert made.hyperparameters() == choice["hyperparameters"]
 
@@ -56,7 +57,7 @@ def test_two_runs_that_write_their_choices_at_a_time_lose_none(tmp_path):
     tuned = Tuned(tmp_path, ["slow"], trials=1)
     (mine,) = tuned.choices
     with ThreadPoolExecutor(1) as other, FileLock(tuned.file.with_suffix(".lock")):
-        waiting = other.submit(write_choices, tuned.file, tuned.methods, tuned.tuning, {})
+        waiting = other.submit(write_choices, tuned.file, tuned.methods, tuned.tuning)
         with pytest.raises(TimedOut):
             waiting.result(timeout=0.2)
         tuned.file.write_text(json.dumps({"choices": [{**mine, "method": "another"}]}))

@@ -1,14 +1,15 @@
 """Which settings a tuning run tries: the source's first, then others, each once, by seed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import pytest
 
 from benchmark_adapters.baselines.neg_grad_plus import NegGradPlus
 from benchmark_adapters.baselines.random_label import RandomLabel
-from benchmark_adapters.tuning.trials import draw_trials, searched
+from benchmark_adapters.tuning.trials import at_edge, draw_trials, searched
 from suli_plugin import SULI
+from suli_plugin.hyperparameters import bounds
 
 
 def values(trials):
@@ -75,3 +76,28 @@ def test_values_that_a_method_refuses_together_are_no_trial():
 def test_no_trial_at_all_is_refused():
     with pytest.raises(ValueError, match="at least one trial"):
         draw_trials(SULI(), 0, seed=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edged(RandomLabel):
+    """Numbers between bounds of their own, and words."""
+
+    search_space: ClassVar[dict] = {
+        "lr": (1e-4, 1e-3, 1e-2), "momentum": (0.0, 0.5, 0.9), "batch_norm": ("frozen", "update"),
+    }  # fmt: skip
+    momentum: float = field(default=0.0, metadata=bounds(at_least=0, below=1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"lr": 1e-3, "momentum": 0.5}, []),
+        ({"lr": 1e-4, "momentum": 0.0}, ["lr"]),
+        ({"lr": 1e-2, "momentum": 0.9}, ["lr", "momentum"]),
+        ({"lr": 5.0, "momentum": 0.5, "batch_norm": "frozen"}, ["lr"]),
+    ],
+)
+def test_the_ends_of_numbers_are_edges_unless_nothing_lies_beyond(settings, expected):
+    method = Edged(**settings)
+    assert sorted(at_edge(method, searched(method))) == expected
+    assert at_edge(method, searched(method, fixed=["lr", "momentum"])) == []
