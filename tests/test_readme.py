@@ -33,8 +33,8 @@ def tagged(tag):
 HUB = tagged("hub")
 # These need real images, in folders of these names.
 REAL, REAL_AUDIT = tagged("real"), tagged("real-audit")
-AUDIT = tagged("audit")
-APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT]
+AUDIT, FAST = tagged("audit"), tagged("fast")
+APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT, *FAST]
 SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in APART]
 
 
@@ -182,6 +182,19 @@ def test_the_commands_on_cifar_10_run(cifar10):
         )
         assert done.returncode == 0, done.stderr
     assert "neg_grad" in (cifar10 / "runs" / "report" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_originals_of_one_recipe_are_trained_written_and_read(tmp_path, monkeypatch):
+    """On 400 digits in CIFAR-10's place, with Retrain alone and no audit, in seconds."""
+    from digits_as_images import digits_folder
+
+    monkeypatch.setenv("SULI_CACHE", str(tmp_path / "cache"))
+    digits_folder(tmp_path / "cifar10")
+    export, run_it = FAST
+    made, ran = walked(tmp_path, [export, f"{run_it} --methods retrain --no-audit"])
+    assert made[0] == ran[0] == 0, (made, ran)
+    assert "cifar10-fast class-1" in ran[1] and "retrain" in ran[1]
 
 
 @pytest.mark.slow
