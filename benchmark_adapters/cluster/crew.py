@@ -32,12 +32,12 @@ class SchedulerLost(Failure):
 @dataclass(frozen=True, eq=False)
 class Task:
     """A piece of work. work: a pickled callable, the same for all tasks of a run; it gets `asked`
-    and then the bytes that were handed on.
+    and then what was handed on.
     """
 
     work: bytes
     asked: Any
-    given: tuple[Future | None, ...] = ()
+    given: Future | None = None
 
 
 class Tasks(Protocol):
@@ -61,9 +61,13 @@ class Crew:
         with self._watched():
             self.device = self._workers.first()
 
-    def hand_on(self, data: bytes) -> Future:
-        """These bytes, for tasks; Dask prefers workers that have them."""
-        return self._submit(hand_on, data, prefix="suli-given")
+    def hand_on(self, *data: bytes | Future | None, beside: Future | None = None) -> Future:
+        """These bytes, for tasks; Dask prefers the workers that have them.
+
+        beside: what the first of these workers has already.
+        """
+        more = {"beside": beside} if beside is not None else {}
+        return self._submit(hand_on, *data, prefix="suli-given", **more)
 
     def do(self, tasks: Tasks) -> None:
         """Have all tasks done. Raises SchedulerLost."""
@@ -89,11 +93,14 @@ class Crew:
             if task is None:
                 return
             asked = pickle.dumps(task.asked)
-            future = self._submit(do, task.work, asked, *task.given, prefix=RESULT)
+            given = [task.given] if task.given is not None else []
+            future = self._submit(do, task.work, asked, *given, prefix=RESULT)
             running[future] = task
             future.add_done_callback(self._ended.put)
 
-    def _submit(self, function: Callable[..., bytes], *arguments: Any, prefix: str) -> Future:
+    def _submit(
+        self, function: Callable[..., Any], *arguments: Any, prefix: str, **named: Any
+    ) -> Future:
         with warnings.catch_warnings():
             # Dask would rather have data scattered, which are lost with their worker.
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
@@ -103,6 +110,7 @@ class Crew:
                 key=f"{prefix}-{self._workers.name}-{next(self._numbers)}",
                 resources=self._workers.resources,
                 pure=False,
+                **named,
             )
 
     def _result(self, future: Future) -> Any:

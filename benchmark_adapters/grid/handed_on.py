@@ -68,7 +68,7 @@ class Originals:
         return self._waiting.pop(asked.name)
 
     def handed_on(self, cell: Cell) -> Future | None:
-        """Its pickled name and file, for `PanelWork`."""
+        """Its pickled name and file."""
         name = self._name(cell)
         if name is None or name not in self._handed_on:
             return None
@@ -86,11 +86,14 @@ class Originals:
         return self._names[cell.seed]
 
 
-class RetrainedModels:
-    """Of each case the retrained model that its cells are compared with."""
+class CaseData:
+    """Of each case what its cells start from and are compared with, for a `CellWork`.
 
-    def __init__(self, crew: Crew, folder: Path) -> None:
-        self._crew, self._folder = crew, folder
+    Its cells prefer the workers that have it, and so have loaded the case.
+    """
+
+    def __init__(self, crew: Crew, originals: Originals, folder: Path) -> None:
+        self._crew, self._originals, self._folder = crew, originals, folder
         self._made: dict[tuple[str, int], GivenRetrained] = {}
         self._handed_on: dict[tuple[str, int], tuple[str, Future]] = {}
 
@@ -103,13 +106,18 @@ class RetrainedModels:
         found = find_retrained(self._folder, *_case(cell))
         return found.hash if found is not None else None
 
-    def handed_on(self, cell: Cell) -> Future | None:
-        """A pickled `GivenRetrained`: that of the run folder, or that of this run."""
-        key, given = (cell.scenario, cell.seed), self._given(cell)
-        if given is None:
-            return None
-        if self._handed_on.get(key, ("",))[0] != given.hash:
-            self._handed_on[key] = given.hash, self._crew.hand_on(pickle.dumps(given))
+    def handed_on(self, cell: Cell, *, compared: bool) -> Future:
+        """The original, and a pickled `GivenRetrained` of the run folder or of this run.
+
+        compared: whether cells are compared with a retrained model at all.
+        """
+        key, given = (cell.scenario, cell.seed), self._given(cell) if compared else None
+        hashed, before = self._handed_on.get(key, (None, None))
+        of = given.hash if given is not None else ""
+        if before is None or hashed != of:
+            data = pickle.dumps(given) if given is not None else None
+            original = self._originals.handed_on(cell)
+            self._handed_on[key] = of, self._crew.hand_on(original, data, beside=before)
         return self._handed_on[key][1]
 
     def forget(self, cell: Cell) -> None:

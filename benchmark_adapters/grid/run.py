@@ -12,11 +12,11 @@ from accelerate import Accelerator
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation import Observation
-from benchmark_adapters.cluster.crew import Crew
+from benchmark_adapters.cluster.crew import A_WORKER, Crew
 from benchmark_adapters.grid.cell_maker import CellMaker
 from benchmark_adapters.grid.cell_order import CellOrder
 from benchmark_adapters.grid.cell_work import CellWork, PanelWork
-from benchmark_adapters.grid.handed_on import Originals, RetrainedModels
+from benchmark_adapters.grid.handed_on import CaseData, Originals
 from benchmark_adapters.grid.outcome import Outcome, Results
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN
@@ -66,12 +66,17 @@ def run_grid(
             _one_by_one(cells, made, results, log, progress, values)
         else:
             work = work or PanelWork(benchmark, accelerator.mixed_precision, evidence=evidence)
+            originals = Originals(crew, benchmark, accelerator.mixed_precision)
             tasks = GridTasks(
-                CellOrder(list(by_case(cells)), one_forget_set=benchmark.one_forget_set),
+                CellOrder(
+                    list(by_case(cells)),
+                    at_once=A_WORKER,
+                    one_forget_set=benchmark.one_forget_set,
+                ),
                 folder,
                 work,
-                Originals(crew, benchmark, accelerator.mixed_precision),
-                RetrainedModels(crew, folder),
+                originals,
+                CaseData(crew, originals, folder),
                 results,
                 log,
                 None if run_cell is not None else _judge(made, values, scored_case is not None),

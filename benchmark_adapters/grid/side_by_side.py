@@ -16,8 +16,8 @@ from benchmark_adapters.grid.cell_maker import reusable, rightly_compared
 from benchmark_adapters.grid.cell_order import CellOrder
 from benchmark_adapters.grid.cell_work import Asked, CellWork, Made
 from benchmark_adapters.grid.handed_on import (
+    CaseData,
     Originals,
-    RetrainedModels,
     files_of,
     training_before,
 )
@@ -51,7 +51,7 @@ class GridTasks:
     folder: Path
     work: CellWork
     originals: Originals
-    retrained: RetrainedModels
+    case_data: CaseData
     results: Results
     log: RunLog
     judge: Judge | None
@@ -104,7 +104,7 @@ class GridTasks:
 
     def _is_reused(self, cell: Cell) -> bool:
         there = reusable(cell, self.folder)
-        retrained = self.retrained.stored_hash(cell) if self.judge is not None else None
+        retrained = self.case_data.stored_hash(cell) if self.judge is not None else None
         if there is None or not rightly_compared(cell, there, retrained):
             return False
         self.results.take(cell, lambda: (there, True))
@@ -112,14 +112,13 @@ class GridTasks:
         return True
 
     def _task(self, cell: Cell) -> Task:
-        files, retrained = dict[str, bytes](), None
+        files = dict[str, bytes]()
         if self.judge is not None:
             there = reusable(cell, self.folder)
             files = files_of(cell, there, self.folder) if there is not None else {}
             files |= self._training_before(cell)
-            retrained = self.retrained.handed_on(cell)
         self.log.begins(cell)
-        given = (self.originals.handed_on(cell), retrained)
+        given = self.case_data.handed_on(cell, compared=self.judge is not None)
         return Task(self._pickled, Asked(cell, files), given)
 
     def _training_before(self, cell: Cell) -> dict[str, bytes]:
@@ -139,7 +138,7 @@ class GridTasks:
             write_atomically(path.parent / name, data)
         write_record(path, made.record)
         if made.retrained is not None:
-            self.retrained.made(cell, made.retrained)
+            self.case_data.made(cell, made.retrained)
         if made.observation is not None:
             of_case = self._observations.setdefault((cell.scenario, cell.seed), {})
             of_case[cell.label] = made.observation
@@ -153,7 +152,7 @@ class GridTasks:
         case = self.order.through(cell)
         if case is None:
             return
-        self.retrained.forget(cell)
+        self.case_data.forget(cell)
         self._records.pop(key, None)
         seen = self._observations.pop(key, {})
         if self.judge is not None:

@@ -58,13 +58,14 @@ class Waits(Unlearner):
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedDigits(Digits):
-    """Digits that tell in which process an original is trained."""
+    """Digits that tell in which process an original is trained, and a case made."""
 
     name: ClassVar[str] = "watched_digits"
 
     def case(self, scenario, seed):
         if kept_file(self.kept_original(seed)) is None:
             tell("original", os.getpid(), seed)
+        tell("case", os.getpid(), scenario, seed)
         return super().case(scenario, seed)
 
 
