@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import nn
@@ -74,7 +75,8 @@ class Benchmark(ABC):
 
     tuning_scenarios: what methods are tuned on if none is named, best ones that no table shows;
     the default scenarios if empty. tuning_passes: samples that a trial may pass, forward and
-    backward together; None for no limit.
+    backward together; None for no limit. choices: the file of what tuning chose on it, for
+    `METHOD@chosen`; none chosen if it is not there.
     """
 
     name: ClassVar[str]
@@ -88,6 +90,7 @@ class Benchmark(ABC):
     one_forget_set: ClassVar[bool] = False
     tuning_scenarios: ClassVar[Sequence[str]] = ()
     tuning_passes: ClassVar[int | None] = None
+    choices: ClassVar[Path | None] = None
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)

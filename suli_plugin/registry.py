@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     Architecture = Callable[..., nn.Module]
 
 
+CHOSEN = "chosen"
+"""`METHOD@chosen`: the method with what `suli bench tune` chose for it on a benchmark, the same
+number of trials and passes for every method. Not a preset: each benchmark has choices of its own
+(`Benchmark.choices`), and the label means nothing apart from one, or from a record's fields.
+(`suli@tuned` is a preset: an earlier choice, of SULI alone.)
+"""
+
+
+def without_choice(label: str) -> str:
+    """`METHOD` of `METHOD@chosen`; any other label as it is."""
+    return label.removesuffix(f"@{CHOSEN}")
+
+
 @dataclass(frozen=True)
 class Origin:
     """The entry point that something came from."""
@@ -73,9 +86,10 @@ class Registry:
     ) -> Unlearner:
         """The unlearner of a label, `method` or `method@preset`. settings: over its defaults.
 
-        Raises ValueError for an unknown method, preset or hyper-parameter, naming the known ones.
+        Raises ValueError for an unknown method, preset or hyper-parameter, naming the known ones,
+        and for `method@chosen` (see `CHOSEN`) without settings for all fields.
         """
-        name, _, preset = label.partition("@")
+        name, _, preset = without_choice(label).partition("@")
         cls = self._known(self.unlearners, name, "method")
         made: Unlearner = cls.preset(preset, scope) if preset else cls()
         fields = [field_.name for field_ in dataclasses.fields(made)]
@@ -84,6 +98,7 @@ class Registry:
                 raise ValueError(
                     f"{name} has no hyper-parameter {setting!r}; it has: {', '.join(fields)}"
                 )
+        _demand_a_choice(label, made, settings or {})
         return dataclasses.replace(made, **(settings or {}))
 
     def benchmark(self, name: str) -> type[Benchmark]:
@@ -109,3 +124,15 @@ class Registry:
             hint = f"; not loaded: {', '.join(failed)} (see `suli plugins`)" if failed else ""
             raise ValueError(f"unknown {what} {name!r}; known: {known}{hint}")
         return table[name]
+
+
+def _demand_a_choice(label: str, made: Unlearner, settings: Mapping[str, Any]) -> None:
+    """A record, or a choice, may lack what was added later; it was run with the default."""
+    if without_choice(label) == label:
+        return
+    wanted = [f.name for f in dataclasses.fields(made) if not f.metadata.get("added_later")]
+    if not set(wanted) <= set(settings):
+        raise ValueError(
+            f"{label} is what `suli bench tune` chose for {made.name} on a benchmark, and there is "
+            f"no such choice here; run {made.name}, one of its presets, or a benchmark with choices"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmark_adapters.baselines.retrain import Retrain
@@ -33,6 +34,8 @@ class Cifar10Fast(Cifar10):
     one_forget_set: ClassVar[bool] = True
     # The audit's relearning curves tell more than a capped count.
     relearn_updates: ClassVar[int] = 0
+    tuning_passes: ClassVar[int | None] = 500_000
+    choices: ClassVar[Path | None] = Path(__file__).parent / "choices" / "cifar10-fast.json"
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "retrain": {**RECIPE.recipe(), "repeat": _SAME_UNDER_ALL_SEEDS},
     }

@@ -11,7 +11,7 @@ from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.retrains import settings_of
 from benchmark_adapters.records.record import canonical
 from suli_plugin.benchmark import Benchmark
-from suli_plugin.registry import Registry
+from suli_plugin.registry import Registry, without_choice
 
 Record = Mapping[str, Any]
 
@@ -22,7 +22,8 @@ def fields_of(record: Record, registry: Registry) -> dict[str, Any]:
     Raises ValueError where the method or a field is not there any more.
     """
     label, scope = record["method"], record["scope"]
-    fields = registry.unlearner(label, scope).hyperparameters() | record["hyperparameters"]
+    usual = registry.unlearner(without_choice(label), scope).hyperparameters()
+    fields = usual | record["hyperparameters"]
     return registry.unlearner(label, scope, fields).hyperparameters()
 
 

@@ -129,6 +129,7 @@ def _run_cell(
         label=cell.label,
         cell=cell.key,
         measured=_measured(cell, scored, unlearned.model, folder, evidence),
+        choice=cell.choice,
     )
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
+from benchmark_adapters.grid.choices import (
+    Choice,
+    choices_of,
+    provenance,
+    settings_with_choices,
+)
 from benchmark_adapters.grid.retrains import RETRAIN, audit_labels, settings_of
 from benchmark_adapters.records.run_record import cell_key
 from suli_plugin.benchmark import Benchmark, scope_of
-from suli_plugin.registry import Registry
+from suli_plugin.registry import Registry, without_choice
 from suli_plugin.request import Scope
 from suli_plugin.unlearner import Unlearner
 
@@ -24,7 +30,8 @@ ALL = "all"
 class Cell:
     """One method on one scenario under one seed.
 
-    key: a hash of all that decides its result. case: one of the original and the data.
+    key: a hash of all that decides its result. case: one of the original and the data. choice:
+    where the settings of `METHOD@chosen` come from, for its record.
     """
 
     benchmark: str
@@ -34,6 +41,7 @@ class Cell:
     seed: int
     key: str
     case: str
+    choice: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.scenario} {self.label} seed {self.seed}"
@@ -68,8 +76,9 @@ def plan(
     retrains: so many are trained for an audit of each case in which `retrain` runs, if they have
     the original's recipe, and what else an audit needs runs beside them; 0 for none.
     changes: hyper-parameters by label, over the benchmark's settings. A glob leaves out methods
-    that do not support a scenario's scope; naming one that does not raises ValueError, as does
-    any unknown name. device: the name of the one that they run on, where it is not this process's.
+    that do not support a scenario's scope, or have no choice for it; naming one that does not
+    raises ValueError, as does any unknown name. device: the name of the one that they run on, where
+    it is not this process's.
     """
     changes = changes or {}
     chosen = _scenarios(benchmark, scenarios)
@@ -82,20 +91,31 @@ def plan(
         scope = scope_of(scenario)
         # Cells share their cases, and to hash a case may take a while.
         cases = {seed: benchmark.fingerprint(scenario, seed) for seed in seeds}
+        given, choices = settings_with_choices(benchmark, scope), choices_of(benchmark, scope)
         for label in _with_audit(labels, benchmark, registry, scope, retrains):
-            if scope not in registry.unlearner(label, scope).needs:
+            if not _serves(label, scope, choices, registry):
                 if label in methods and len(chosen) == 1:
                     raise ValueError(f"{label} does not support {scope} unlearning ({scenario})")
                 continue
-            settings = {**settings_of(benchmark.settings, label), **changes.get(label, {})}
-            unlearner = registry.unlearner(label, scope, settings)
-            cells += [
+            by_hand = changes.get(label, {})
+            unlearner = registry.unlearner(label, scope, {**settings_of(given, label), **by_hand})
+            made = [
                 _cell(
                     benchmark, registry, scenario, label, unlearner, seed, case, accelerator, device
                 )
                 for seed, case in cases.items()
             ]
+            if label in choices:
+                told = provenance(benchmark, choices[label], by_hand)
+                made = [replace(cell, choice=told) for cell in made]
+            cells += made
     return cells
+
+
+def _serves(label: str, scope: Scope, choices: Mapping[str, Choice], registry: Registry) -> bool:
+    if without_choice(label) != label:
+        return label in choices
+    return scope in registry.unlearner(label, scope).needs
 
 
 def _with_audit(
@@ -128,12 +148,14 @@ def _check_class(scenario: str, benchmark: Benchmark) -> None:
 
 
 def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -> list[str]:
-    known = registry.labels()
+    known = [*registry.labels(), *choices_of(benchmark)]
     found: dict[str, None] = {}
     for pattern in patterns or benchmark.methods:
         matching = [label for label in known if fnmatchcase(label, pattern)]
         if pattern == ALL:
             matching = [name for name, cls in registry.unlearners.items() if not cls.peer]
+        if not matching and without_choice(pattern) != pattern:
+            raise ValueError(f"{benchmark.name} has no choice of tuning for {pattern!r}")
         if not matching:
             # For its message, which names the known ones; presets may be more than are listed.
             registry.unlearner(pattern, "class-wise")

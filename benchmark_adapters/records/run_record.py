@@ -105,14 +105,19 @@ def run_record(
     label: str,
     cell: str,
     measured: Measured,
+    choice: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A record without its schema version and digest, which `record.completed` adds."""
+    """A record without its schema version and digest, which `record.completed` adds.
+
+    choice: where the settings come from if tuning chose them; other records say nothing of it.
+    """
     return {
         "benchmark": benchmark,
         "scenario": scenario,
         **unlearned.as_dict(),
         "method": label,
         **dataclasses.asdict(measured),
+        **({} if choice is None else {"choice": dict(choice)}),
         "cell": cell,
         "unlearned_hash": state_hash(unlearned.model),
         "plugin": dataclasses.asdict(origin),

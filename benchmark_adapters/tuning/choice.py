@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.grid.choices import SCHEMA_VERSION, read_choices
 from benchmark_adapters.records.provenance import command, git_commit, hardware, versions
 from benchmark_adapters.records.record import write_atomically
 from benchmark_adapters.tuning.trial_cells import Tuning
 from benchmark_adapters.tuning.trial_results import TunedMethod
 from benchmark_adapters.tuning.trials import searched
-
-SCHEMA_VERSION = 1
 
 
 def write_choices(
@@ -35,19 +34,6 @@ def write_choices(
         whole = {"schema_version": SCHEMA_VERSION, "choices": choices}
         write_atomically(path, json.dumps(whole, indent=1, allow_nan=False) + "\n")
     return new
-
-
-def read_choices(path: Path) -> list[dict[str, Any]]:
-    """The choices in a file; none if there is no file. Raises ValueError for another content."""
-    if not path.exists():
-        return []
-    try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        choices: list[dict[str, Any]] = list(whole["choices"])
-        [(choice["method"], choice["scope"]) for choice in choices]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no file of choices, move it away: {error!r}") from error
-    return choices
 
 
 def budget_of(tuning: Tuning) -> dict[str, int | None]:

@@ -95,10 +95,11 @@ def tune(
     suli bench tune digits --methods suli,su --passes 20000
     suli bench tune digits --methods suli@official --scenarios class-3,class-7 --seeds 0,1
     """
+    from benchmark_adapters.grid.choices import read_choices
     from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
     from benchmark_adapters.grid.run import run_grid
-    from benchmark_adapters.tuning.choice import read_choices, write_choices
+    from benchmark_adapters.tuning.choice import write_choices
     from benchmark_adapters.tuning.run import TrialRuns
     from benchmark_adapters.tuning.trial_cells import Tuning, trial_cells, tunable
     from benchmark_adapters.tuning.trial_file import write_trials

@@ -58,9 +58,11 @@ def tunable(starts: Sequence[Cell], named: Collection[str]) -> list[Cell]:
     Raises ValueError for one of those without a search space, and if none is left.
     """
     for cell in starts:
+        if cell.label in named and cell.choice is not None:
+            raise ValueError(f"{cell.label} is what tuning chose: tune {cell.unlearner.name}")
         if cell.label in named and not cell.unlearner.search_space:
             raise ValueError(f"{cell.label} declares no search space, so there is nothing to tune")
-    found = [cell for cell in starts if cell.unlearner.search_space]
+    found = [cell for cell in starts if cell.unlearner.search_space and cell.choice is None]
     if not found:
         raise ValueError("none of the methods declares a search space: there is nothing to tune")
     return found

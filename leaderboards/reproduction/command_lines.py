@@ -6,6 +6,7 @@ import shlex
 
 from benchmark_adapters.grid.again import differing_fields
 from benchmark_adapters.grid.benchmark_options import option_arguments
+from benchmark_adapters.grid.choices import settings_with_choices
 from benchmark_adapters.grid.options import setting_arguments
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.tuning.trial_cells import Tuning
@@ -31,7 +32,8 @@ def command_line(own: Recorded, registry: Registry, place: Place) -> str:
     words += ["--methods", ",".join(labels(own))]
     if RETRAIN in labels(own) and not own.is_audited:
         words.append("--no-audit")
-    fields = differing_fields(record, benchmark.settings, registry)
+    settings = settings_with_choices(benchmark, record["scope"])
+    fields = differing_fields(record, settings, registry)
     words += setting_arguments(record["method"], fields)
     more = _trial_arguments(tuning_of(record), benchmark) if own.is_trial else []
     return shlex.join([*words, *more])

@@ -15,7 +15,7 @@ from leaderboards.board.board import Board, is_reference
 from leaderboards.board.measure import board_options
 from leaderboards.board.metrics import OPTIONAL, TO_RETRAIN
 from leaderboards.claims.submission import Submission, record_name
-from suli_plugin.registry import Registry
+from suli_plugin.registry import Registry, without_choice
 from suli_plugin.unlearner import Unlearner
 
 Record = Mapping[str, Any]
@@ -146,7 +146,8 @@ def _of_method(
         if _is_fixed(submission.method, board):
             yield f"{submission.method} is not installed here"
         return
-    unlearner = _made(lambda: registry.unlearner(submission.method, board.scope))
+    known_as = without_choice(submission.method)
+    unlearner = _made(lambda: registry.unlearner(known_as, board.scope))
     if isinstance(unlearner, str):
         yield unlearner
         return
@@ -181,7 +182,11 @@ def _of_hyperparameters(
         yield f"{label} needs {needs}, it says {list(submission.needs)!a:.200}"
     if "@" in label or _is_fixed(label, board):
         given = settings_of(settings, label)
-        expected = registry.unlearner(label, scope, given).hyperparameters()
+        right = _made(lambda: registry.unlearner(label, scope, given))
+        if isinstance(right, str):
+            yield right
+            return
+        expected = right.hyperparameters()
         for name, value in expected.items():
             if canonical(claimed[name]) != canonical(value):
                 yield (

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmark_adapters.cluster.options import MakeCrew
+from benchmark_adapters.grid.choices import settings_with_choices
 from benchmark_adapters.records.provenance import hardware, versions
 from leaderboards.board.metrics import LEVELS, Level
 from leaderboards.claims.submission import Submission
@@ -56,7 +57,8 @@ class Verifier:
         return self._made(submission, findings, differing)
 
     def _refuse(self, submission: Submission, store: StoreEvidence) -> None:
-        board, settings = self.cases.board, self.cases.benchmark.settings
+        board = self.cases.board
+        settings = settings_with_choices(self.cases.benchmark, board.scope)
         reasons = reasons_against(submission, board, self.registry, settings)
         dropped = store.verdicts(submission).evidence_dropped(submission)
         if not reasons and not (self.level == "rerun" and dropped):

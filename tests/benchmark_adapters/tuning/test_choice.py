@@ -9,7 +9,8 @@ import pytest
 from filelock import FileLock
 from tuning_run import Tuned
 
-from benchmark_adapters.tuning.choice import read_choices, write_choices
+from benchmark_adapters.grid.choices import read_choices
+from benchmark_adapters.tuning.choice import write_choices
 from suli_plugin import SU
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmark_adapters.tuning.choice import read_choices
+from benchmark_adapters.grid.choices import read_choices
 from suli_plugin.cli import main
 
 
