@@ -8,12 +8,29 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from suli_plugin.hyperparameters import check_hyperparameters
 from suli_plugin.images import ImageSet
-from suli_plugin.request import ForgetRequest, Scope
+from suli_plugin.request import ForgetRequest
+from suli_plugin.scenario import scope_of as scope_of
 from suli_plugin.training_records import TrainingRecords
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One of several requests that follow one another.
+
+    positions: int64, ascending, of its samples in the case's forget set. retain, reference: what
+    there is of them at this request. forgotten_before: the classes of earlier ones.
+    """
+
+    positions: Tensor
+    forget: ImageSet
+    retain: ImageSet
+    reference: ImageSet
+    forget_classes: tuple[int, ...] = ()
+    forgotten_before: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,7 +42,8 @@ class Case:
     fresh_model: makes an untrained twin. forget_classes: empty for instance-wise.
     retain_sample: the part of `retain` that is scored, None for all of it. original_source: where
     the original comes from, JSON-able: its `kind` is `trained` or `published`. records: what its
-    training left.
+    training left. turns: the requests that the forget set is forgotten in, one after the other,
+    where they are several.
     """
 
     original: nn.Module
@@ -38,6 +56,7 @@ class Case:
     retain_sample: ImageSet | None = None
     original_source: Mapping[str, Any] = field(default_factory=dict)
     records: TrainingRecords | None = None
+    turns: tuple[Turn, ...] = ()
 
     @property
     def scored_retain(self) -> ImageSet:
@@ -58,6 +77,21 @@ class Case:
             last_epochs=records.last_epochs if records else None,
             shards=records.shards if records else None,
             forget_classes=self.forget_classes,
+        )
+
+    def request_of(self, turn: Turn) -> ForgetRequest:
+        """What a method is asked at one of several requests.
+
+        Without the original's training: a model that has unlearned has left it.
+        """
+        return ForgetRequest(
+            forget=turn.forget,
+            retain=turn.retain,
+            reference=turn.reference,
+            fresh_model=self.fresh_model,
+            image_shape=self.forget.image_shape,
+            forget_classes=turn.forget_classes,
+            forgotten_before=turn.forgotten_before,
         )
 
 
@@ -131,14 +165,3 @@ class Benchmark(ABC):
     @abstractmethod
     def case(self, scenario: str, seed: int) -> Case:
         """Make the case. Raises ValueError for a scenario that there is not."""
-
-
-def scope_of(scenario: str) -> Scope:
-    """The scope of a scenario's name, `class-3` or `instance-64`.
-
-    Raises ValueError for another form.
-    """
-    kind, _, number = scenario.partition("-")
-    if kind not in ("class", "instance") or not number.isdigit():
-        raise ValueError(f"a scenario is named class-N or instance-N, got {scenario!r}")
-    return "class-wise" if kind == "class" else "instance-wise"

@@ -17,6 +17,7 @@ from benchmark_adapters.architectures.digits_convnet import digits_convnet
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.original_training import OriginalTraining
 from benchmark_adapters.benchmarks.parts import Parts
+from benchmark_adapters.benchmarks.sequence import turns_of
 from benchmark_adapters.benchmarks.trained_originals import (
     ORIGINAL_SEED,
     kept_name,
@@ -47,6 +48,8 @@ class Digits(Benchmark):
     all_scenarios: ClassVar[Sequence[str]] = (
         *(f"class-{label}" for label in range(10)),
         *(f"instance-{count}" for count in (32, 64, 128, 256)),
+        "sequence-3-classes-1-3-5",
+        "sequence-4-instance-256",
     )
     tuning_scenarios: ClassVar[Sequence[str]] = ("class-0", "instance-48")
     # A dozen for the first look: the two yardsticks, what papers of 2025 and 2026 compare with the
@@ -163,6 +166,7 @@ class Digits(Benchmark):
             records=OriginalTraining(
                 RECIPE, parts.train, digits_convnet, original, ORIGINAL_SEED + seed, Accelerator()
             ).records(mask),
+            turns=turns_of(scenario, seed, parts.train, mask, parts.reference),
         )
 
 

@@ -21,6 +21,7 @@ from benchmark_adapters.benchmarks.case_originals import (
     trained_on,
 )
 from benchmark_adapters.benchmarks.parts import Images, Parts, class_lines, held_out
+from benchmark_adapters.benchmarks.sequence import turns_of
 from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED
 from benchmark_adapters.originals.load import load_original
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask, stratified_draw
@@ -129,7 +130,8 @@ class RealImages(Benchmark):
         loaded = _loaded(self, seed)
         parts, original = loaded.parts, loaded.original
         train = parts.train
-        mask = forget_mask(train.labels, scenario, 0 if self.one_forget_set else seed)
+        drawn_by = 0 if self.one_forget_set else seed
+        mask = forget_mask(train.labels, scenario, drawn_by)
         retain = train.subset(torch.where(~mask)[0]).of_kind("retain")
         forget = train.subset(torch.where(mask)[0]).of_kind("forget")
         # Only the originals' recipe augments; methods see the images that were trained on.
@@ -145,6 +147,7 @@ class RealImages(Benchmark):
             retain_sample=self._sample(retain, seed),
             original_source=original.source,
             records=original.records(mask),
+            turns=turns_of(scenario, drawn_by, train, mask, parts.reference),
         )
 
     def _sample(self, retain: ImageSet, seed: int) -> ImageSet | None:

@@ -18,12 +18,14 @@ from benchmark_adapters.grid.case_values import write_values
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
 from benchmark_adapters.grid.scored_case import ScoredCase
+from benchmark_adapters.grid.sequence import is_in_turn, run_in_turn
 from benchmark_adapters.grid.stored_retrained import StoredRetrained, find_retrained
 from benchmark_adapters.records.evidence import evidence_path, load_unlearned, write_evidence
 from benchmark_adapters.records.record import read_record, write_record
 from benchmark_adapters.records.run_record import Measured, run_record
 from suli_plugin.registry import Registry
 from suli_plugin.runner import run
+from suli_plugin.unlearned import Unlearned
 
 
 @dataclass
@@ -114,13 +116,7 @@ def _run_cell(
     before = trained_before(folder, known) if is_repeat(cell.unlearner) else None
     if before is not None:
         return _trained_for_another_seed(cell, scored, *before, folder, evidence)
-    unlearned = run(
-        cell.unlearner,
-        scored.case.original,
-        scored.case.request,
-        accelerator=scored.accelerator,
-        seed=cell.seed,
-    )
+    unlearned = _unlearned(cell, scored)
     return run_record(
         unlearned,
         registry.origins[cell.unlearner.name],
@@ -130,6 +126,18 @@ def _run_cell(
         cell=cell.key,
         measured=_measured(cell, scored, unlearned.model, folder, evidence),
         choice=cell.choice,
+    )
+
+
+def _unlearned(cell: Cell, scored: ScoredCase) -> Unlearned:
+    if is_in_turn(cell.unlearner, scored):
+        return run_in_turn(cell.unlearner, scored)
+    return run(
+        cell.unlearner,
+        scored.case.original,
+        scored.case.request,
+        accelerator=scored.accelerator,
+        seed=cell.seed,
     )
 
 

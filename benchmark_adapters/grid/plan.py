@@ -21,6 +21,7 @@ from benchmark_adapters.records.run_record import cell_key
 from suli_plugin.benchmark import Benchmark, scope_of
 from suli_plugin.registry import Registry, without_choice
 from suli_plugin.request import Scope
+from suli_plugin.scenario import scenario_of
 from suli_plugin.unlearner import Unlearner
 
 ALL = "all"
@@ -141,7 +142,8 @@ def _scenarios(benchmark: Benchmark, patterns: Sequence[str]) -> list[str]:
 def _check_class(scenario: str, benchmark: Benchmark) -> None:
     """A number of samples may be any; a class must be one of the benchmark's."""
     classes = [name for name in benchmark.scenarios() if name.startswith("class-")]
-    if scope_of(scenario) == "class-wise" and classes:
+    named = [f"class-{label}" for label in scenario_of(scenario).classes]
+    if classes and not set(named) <= set(classes):
         raise ValueError(
             f"{benchmark.name} has no scenario {scenario!r}; its classes: {', '.join(classes)}"
         )

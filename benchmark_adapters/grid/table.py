@@ -7,6 +7,7 @@ from statistics import mean, stdev
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.grid.aligned import aligned_lines
+from benchmark_adapters.grid.aligned import with_deviation as with_deviation
 from benchmark_adapters.grid.audit_tables import (
     TITLE,
     Audits,
@@ -17,17 +18,10 @@ from benchmark_adapters.grid.audit_tables import (
 from benchmark_adapters.grid.columns import Column, Record, panel_columns
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from benchmark_adapters.grid.rows import Row, reached_by_controls, scenario_rows
+from benchmark_adapters.grid.sequence_tables import sequence_tables
 
 MARK = "†"
 CONTROL_NOTE = "a control is as good as the best method: this column does not tell methods apart"
-
-
-def with_deviation(values: Sequence[float], decimals: int) -> str:
-    """Mean, and ± standard deviation if there are several values; a dash if there is none."""
-    if not values:
-        return "-"
-    spread = f" ± {stdev(values):.{decimals}f}" if len(values) > 1 else ""
-    return f"{mean(values):.{decimals}f}{spread}"
 
 
 def scenario_tables(
@@ -56,6 +50,7 @@ def _tables(scenario: str, records: Sequence[Record], audits: Audits, panel: boo
     columns, rows = scenario_rows(records)
     parts = [table_title(scenario, records), _table(columns, rows, audits)]
     parts += [] if audits else [why_no_audit(records)]
+    parts += [text] if (text := sequence_tables(records)) else []
     if panel:
         further = scenario_rows(records, panel_columns(records))
         parts += ["the further metrics:", _table(*further, deviations=True)]

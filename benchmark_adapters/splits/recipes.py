@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from suli_plugin.benchmark import scope_of
 from suli_plugin.hyperparameters import bounds, check_hyperparameters
+from suli_plugin.scenario import scenario_of
 
 Part = Literal["forget", "retain", "reference", "test_forget", "test_retain"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -192,30 +192,33 @@ def stratified_draw(candidates: Tensor, labels: Tensor, n: int, seed: int) -> Te
 
 
 def forget_mask(labels: Tensor, scenario: str, seed: int) -> Tensor:
-    """Bool (N,): true for the samples that `class-N` or `instance-N` forgets.
+    """Bool (N,): true for the samples that a scenario forgets, in one request or several.
 
-    labels: int64 (N,) of the training set. Class-wise: every sample of class N. Instance-wise: N
+    labels: int64 (N,) of the training set. Class-wise: every sample of the classes. Instance-wise:
     samples drawn uniformly without replacement, a draw of its own for each seed.
-    Raises ValueError if nothing, or everything, would be forgotten.
+    Raises ValueError if nothing, or everything, would be forgotten, or a class has no sample.
     """
-    number = int(scenario.partition("-")[2]) if scope_of(scenario) else 0
+    named = scenario_of(scenario)
     mask = torch.zeros(len(labels), dtype=torch.bool)
-    if scope_of(scenario) == "class-wise":
-        mask = labels == number
+    if named.classes:
+        mask = torch.isin(labels, torch.tensor(named.classes))
     else:
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-        mask[order[:number]] = True
-    if not bool(mask.any()):
+        mask[drawn_order(labels, seed)[: named.count]] = True
+    if not bool(mask.any()) or any(not bool((labels == label).any()) for label in named.classes):
         raise ValueError(f"scenario {scenario!r} forgets nothing: no training sample is in it")
     if bool(mask.all()):
         raise ValueError(f"scenario {scenario!r} forgets all {len(labels)} training samples")
     return mask
 
 
+def drawn_order(labels: Tensor, seed: int) -> Tensor:
+    """The order, int64 (N,), in which training samples are drawn to be forgotten."""
+    return torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+
+
 def forget_classes(scenario: str) -> tuple[int, ...]:
-    """The forgotten classes of a scenario; none if it is instance-wise."""
-    number = int(scenario.partition("-")[2])
-    return (number,) if scope_of(scenario) == "class-wise" else ()
+    """The forgotten classes of a scenario, ascending; none if it is instance-wise."""
+    return tuple(sorted(scenario_of(scenario).classes))
 
 
 def recipe_of(described: Mapping[str, Any], ids: Sequence[str]) -> Recipe:

@@ -100,6 +100,17 @@ def test_a_class_is_forgotten_whole_and_instances_are_a_draw_of_the_seed(digits,
     assert len(drawn[0]) == 16 and drawn[0] == drawn[1] != drawn[2]
 
 
+def test_requests_that_follow_one_another_are_cut_by_the_same_code(digits, original):
+    made = Quick(data=str(digits), original=str(original))
+    asked = made.case("sequence-2-classes-3-1", 0).turns
+    assert [set(turn.forget.labels.tolist()) for turn in asked] == [{3}, {1}]
+    assert 1 in asked[0].retain.labels and not {1, 3} & {*asked[1].retain.labels.tolist()}
+    assert asked[0].forget.augment is None and 3 not in asked[1].reference.labels
+    drawn = made.case("sequence-4-instance-16", 1)
+    assert ids(drawn.forget) == ids(made.case("instance-16", 1).forget)
+    assert set().union(*(ids(turn.forget) for turn in drawn.turns)) == ids(drawn.forget)
+
+
 def test_of_the_retain_set_a_stratified_draw_is_scored_if_asked_for(digits, original):
     def case(seed=0, scored=60):
         made = Quick(data=str(digits), original=str(original), retain_scored=scored)
