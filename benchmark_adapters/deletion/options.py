@@ -34,8 +34,8 @@ class DataOptions:
     def check_for_stored_split(self) -> None:
         """Raise ValueError for what is not said beside a stored split."""
         said = {
-            "--forget-class": self.forget_classes,
-            "--forget-ids": self.forget_ids,
+            "--forget-class or --requests": self.forget_classes,
+            "--forget-ids or --requests": self.forget_ids,
             "--forget-where": self.forget_where,
             "--retain": self.retain,
             "--reference": self.reference,

@@ -126,3 +126,16 @@ def test_a_receipt_of_before_is_valid_and_said_to_be_without_its_parents_hash(ch
         "none named, as in all of suli-receipt/2"
     )
     assert suli("receipt", "history", chain / "second").stdout.splitlines()[2].endswith("none")
+
+
+def test_a_chain_on_the_hub_is_followed_at_its_commits(hub, unlearned, original, digits, tmp_path):
+    first = hub.seed_repo("ada/first", "model", unlearned).commit_at().sha
+    suli(*UNLEARN, "--model", "ada/first", "--dataset", digits, "--forget-class", "five",
+         "--method", "neg_grad", "--set", "epochs=1", "--output", tmp_path / "second")  # fmt: skip
+    hub.seed_repo("ada/first", "model", {"notes.txt": b"a later commit"})
+    rows = json.loads(suli("receipt", "history", tmp_path / "second", "--json").stdout)
+    assert [row["checkpoint"] for row in rows] == [f"ada/first@{first}", str(tmp_path / "second")]
+    assert rows[1]["parent"] == rows[0]["receipt"] == sha256(unlearned)
+    checks = verify(tmp_path / "second", "--dataset", digits, "--model", original)
+    assert {check["state"] for check in checks.values()} == {"matches"}, checks
+    assert checks["chain"]["detail"].startswith("2 receipts")
