@@ -129,7 +129,8 @@ def test_a_receipt_of_before_is_valid_and_said_to_be_without_its_parents_hash(ch
 
 
 def test_a_chain_on_the_hub_is_followed_at_its_commits(hub, unlearned, original, digits, tmp_path):
-    first = hub.seed_repo("ada/first", "model", unlearned).commit_at().sha
+    suli("publish", unlearned, "ada/first")
+    first = hub.repo("model", "ada/first").commit_at().sha
     suli(*UNLEARN, "--model", "ada/first", "--dataset", digits, "--forget-class", "five",
          "--method", "neg_grad", "--set", "epochs=1", "--output", tmp_path / "second")  # fmt: skip
     hub.seed_repo("ada/first", "model", {"notes.txt": b"a later commit"})
