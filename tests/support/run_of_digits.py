@@ -13,7 +13,7 @@ import pytest
 from accelerate import Accelerator
 
 from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.plan import plan
+from benchmark_adapters.grid.plan import Cell, plan
 from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.records.record import write_record
 from suli_plugin.plugins import registry
@@ -29,13 +29,18 @@ def brief_relearning() -> Iterator[None]:
         yield
 
 
-def run_of_digits(folder: Path) -> Path:
-    """Both scopes under seed 0, with evidence; class-wise with an audit against two Retrains."""
-    accelerator = Accelerator()
+def cells_of_digits(accelerator: Accelerator) -> list[Cell]:
+    """The cells of `run_of_digits`."""
     planned = plan(
         Digits(), registry(), methods=METHODS, seeds=[0], retrains=2, accelerator=accelerator
     )
-    cells = [cell for cell in planned if cell.scenario == "class-3" or cell.label in METHODS]
+    return [cell for cell in planned if cell.scenario == "class-3" or cell.label in METHODS]
+
+
+def run_of_digits(folder: Path) -> Path:
+    """Both scopes under seed 0, with evidence; class-wise with an audit against two Retrains."""
+    accelerator = Accelerator()
+    cells = cells_of_digits(accelerator)
     with brief_relearning():
         outcome = run_grid(cells, Digits(), registry(), folder, accelerator)
     assert not outcome.failed

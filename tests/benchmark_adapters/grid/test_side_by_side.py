@@ -9,15 +9,14 @@ from collections import Counter
 
 import pytest
 from ctrl_c import with_ctrl_c
+from run_contents import contents
 from waiting_cells import installed_in
 
 pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
 from dask_processes import DaskProcesses, until
 
-from benchmark_adapters.grid.merge import TIMES
 from benchmark_adapters.grid.status import statuses
-from benchmark_adapters.records.record import read_record
 
 pytestmark = pytest.mark.slow
 WAITING = ["waits", "waits@second", "waits@third", "waits@fourth"]
@@ -73,18 +72,6 @@ def finished(process, code=0):
     out, err = process.communicate(timeout=240)
     assert process.returncode == code, err
     return out, err
-
-
-def contents(folder):
-    """Every file's bytes by path, records without their times."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".json":
-            record = read_record(path)
-            found[path.relative_to(folder)] = {k: v for k, v in record.items() if k not in TIMES}
-        elif path.is_file() and path.suffix != ".lock":
-            found[path.relative_to(folder)] = path.read_bytes()
-    return found
 
 
 @pytest.fixture(scope="module")
