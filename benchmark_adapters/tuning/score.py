@@ -23,7 +23,11 @@ def tuning_score(unlearned: Accuracies, original: Accuracies, scope: Scope) -> f
     Ratios count as 1 at most: unlearning is not rewarded for training on. The paper's stop rule
     has the same targets. Nothing here needs a retrained model, since who tunes for a deletion
     request has none, nor a test image, since what was chosen by them cannot be tested by them.
-    The held-out images are ones that the original was trained on but the method did not get.
+    The held-out images are ones that the original was trained on but the method did not get. (With
+    a published original the reference set is a part of the test split, which no score is of.)
+
+    It sees answers alone: a constant on the forgotten logit scores 1 class-wise, whatever the
+    features keep. So controls are not tuned, and what hides is the audit's to find.
 
     unlearned, original: accuracies by name, fractions; `validation_*` are of held-out images.
     Raises ValueError if the original gets no image right that should be retained.
