@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, Worker
 
 LOOK_AGAIN = 1.0  # seconds
+OTHERS_WITHIN = 15.0  # seconds
 
 
 class Workers:
@@ -51,13 +53,16 @@ class Workers:
 
         Raises ValueError if there are some and all lack something.
         """
-        told = False
+        told, latest = False, float("inf")
         while True:
             self._look_at_new()
+            if self._fit and latest == float("inf"):
+                latest = monotonic() + OTHERS_WITHIN
+            # Whoever is busy with somebody else's task is looked at when it is through.
+            if self._fit and (not self._looking or monotonic() > latest):
+                return self._one_device()
             if self._looking:
                 self._wait()
-            elif self._fit:
-                return self._one_device()
             elif self._unfit:
                 raise ValueError(self._nobody())
             elif not told:
@@ -92,6 +97,11 @@ class Workers:
         except Exception as error:
             # Without the package, the question itself can't be read there.
             found = Found((f"it could not be asked: {type(error).__name__}: {error}",))
+        if self._gpu and not found.gpu:
+            found = replace(found, problems=(*found.problems, "it has no GPU=1, the others have"))
+        if not found.problems and self._wanted.device not in (None, found.device):
+            # It was asked before the device was chosen.
+            found = replace(found, problems=(self._other_device(found),))
         if found.problems:
             self._refuse(address, found.problems)
         else:
@@ -110,11 +120,14 @@ class Workers:
         for address, found in list(self._fit.items()):
             if found.device != device:
                 del self._fit[address]
-                self._refuse(address, (f"it runs on {found.device}, the others on {device}",))
+                self._refuse(address, (self._other_device(found),))
         self._gpu = all(found.gpu for found in self._fit.values())
         for address in list(self._fit):
             self._take_on(address)
         return device
+
+    def _other_device(self, found: Found) -> str:
+        return f"it runs on {found.device}, the others on {self._wanted.device}"
 
     def _take_on(self, address: str) -> None:
         asked: dict[str, Any] = {"workers": [address], "on_error": "return"}
