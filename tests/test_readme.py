@@ -33,8 +33,8 @@ def tagged(tag):
 HUB = tagged("hub")
 # These need real images, in folders of these names.
 REAL, REAL_AUDIT = tagged("real"), tagged("real-audit")
-AUDIT, FAST = tagged("audit"), tagged("fast")
-APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT, *FAST]
+AUDIT, FAST, SEQUENCES = tagged("audit"), tagged("fast"), tagged("sequences")
+APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT, *FAST, *SEQUENCES]
 SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in APART]
 
 
@@ -182,6 +182,14 @@ def test_the_commands_on_cifar_10_run(cifar10):
         )
         assert done.returncode == 0, done.stderr
     assert "neg_grad" in (cifar10 / "runs" / "report" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_requests_follow_one_another(tmp_path):
+    done = walked(tmp_path, SEQUENCES)
+    assert [code for code, _ in done] == [0] * len(done), done
+    assert "2026-017" in done[2][1] and "2026-031" in done[4][1]
+    assert "sequence-3-classes-1-3-5" in done[-1][1]
 
 
 @pytest.mark.slow

@@ -66,9 +66,10 @@ class Counterfactual(Unlearner):
     """
 
     name: ClassVar[str] = "counterfactual"
-    paper: ClassVar[str] = "ours, of this package; no paper's"
-    bibtex: ClassVar[str] = """@software{suli_plugin,
-  title = {suli-plugin: Self-Unlearning with Layered Iteration, and what it is compared with},
+    paper: ClassVar[str] = "suli-plugin's own, no paper's: Counterfactual unlearning, 2026"
+    bibtex: ClassVar[str] = """@misc{suliplugin2026counterfactual,
+  title = {Counterfactual unlearning, a method of suli-plugin},
+  author = {{suli-plugin maintainers}},
   year = {2026}
 }"""
     needs: ClassVar[dict[Scope, frozenset[Resource]]] = {"class-wise": frozenset({"forget"})}
