@@ -34,7 +34,8 @@ HUB = tagged("hub")
 # These need real images, in folders of these names.
 REAL, REAL_AUDIT = tagged("real"), tagged("real-audit")
 AUDIT, FAST, SEQUENCES = tagged("audit"), tagged("fast"), tagged("sequences")
-APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT, *FAST, *SEQUENCES]
+WORKERS, CLUSTER = tagged("workers"), tagged("cluster")
+APART = [*HUB, *REAL, *REAL_AUDIT, *AUDIT, *FAST, *SEQUENCES, *WORKERS, *CLUSTER]
 SETUP, TESTS, *INSTALLED = [command for command in commands() if command not in APART]
 
 
@@ -182,6 +183,17 @@ def test_the_commands_on_cifar_10_run(cifar10):
         )
         assert done.returncode == 0, done.stderr
     assert "neg_grad" in (cifar10 / "runs" / "report" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_cells_run_side_by_side(tmp_path):
+    """With one method in place of all; a cluster's workers have tests of their own."""
+    pytest.importorskip("distributed")
+    few = "--methods logit_mask --seeds 0 --no-audit"
+    dry, run_it, status = WORKERS
+    done = walked(tmp_path, [f"{dry} {few}", f"{run_it} {few}", status])
+    assert [code for code, _ in done] == [0, 0, 0], done
+    assert all("logit_mask" in said for _, said in done[:2])
 
 
 @pytest.mark.slow
