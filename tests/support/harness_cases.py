@@ -25,7 +25,7 @@ SUPREMES_OWN = {
 }  # fmt: skip
 
 # They attack pixels in [0, 1], and say so where a harness gives normalised images.
-PIXEL_ATTACKERS = ("boundary_shrink", "adv", "adv_imp", "aru", "spotter")
+PIXEL_ATTACKERS = ("boundary_shrink", "adv", "adv_imp", "aru", "spotter", "counterfactual")
 
 
 def class_three():
