@@ -1,29 +1,4 @@
-"""Counterfactual unlearning, a method of our own: forget images become what they nearly are.
-
-What is forgotten must go to where an image of another class would be, and nothing else may move.
-Both take images of other classes, which who reads the forget data alone does not have. Two kinds
-of stand-ins are in those data.
-
-(1) The counterfactual x' of a forget image x: x after a targeted attack within a few grey levels,
-towards its runner-up, the likeliest class that is not forgotten. The original takes x' for that
-class, and a probe tells the features z_o(x') from those of natural images of the class hardly
-better than what Retrain makes of forgotten images.
-
-(2) Strong views v(x): cut, turned, recoloured and mixed so much that what is in them is mostly not
-the forgotten class. What a network answers to such views of very few images carries over most of
-what it knows of all others (Asano and Saeed, The Augmented Image Prior, ICLR 2023).
-
-Minimised over the student's features z and logits, with the original's, z_o, fixed:
-
-    move * D(x, x')  +  D(x', x')  +  hold * E_v[ u(v) D(v, v) ]
-    D(a, b) = |z(a) - z_o(b)|^2 / S  +  answers * KL(masked original at b || student at a)
-
-S: the mean of |z_o(x')|^2. Masked: without the forgotten classes, as SULI's target at epsilon 0.
-u(v): 1 where the original gives the forgotten classes less than `seen` of v, else 0, so that no
-view holds what is to go. The first term moves, the others hold. Before that, the forgotten rows of
-the head become the mean of the others: they say what the class looks like, so that one constant
-added to their logit would bring back what is left of it.
-"""
+"""Counterfactual unlearning, a method of our own: forget images become what they nearly are."""
 
 from __future__ import annotations
 
@@ -56,11 +31,36 @@ from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 @dataclass(frozen=True, kw_only=True)
 class Counterfactual(Unlearner):
-    """The sum above, by Adam with a one-cycle learning rate.
+    """Features of forget images go to those of their counterfactuals, all else is held.
 
-    lr: its peak. epochs: of the forget set, but so many that there are `iterations` updates, which
-    a small set would not come to. radius: of the attack, in pixel units (L-infinity), in
-    `attack_steps` signed steps of a third of it. move, hold, answers, seen: see above.
+    What is forgotten must go to where an image of another class would be, and nothing else may
+    move. Both take images of other classes, which who reads the forget data alone does not have.
+    Two kinds of stand-ins are in those data.
+
+    (1) The counterfactual x' of a forget image x: x after a targeted attack within a few grey
+    levels, towards its runner-up, the likeliest class that is not forgotten. The original takes x'
+    for that class, and a probe finds the forgotten one in the features z_o(x') less well than in
+    those of x.
+
+    (2) Strong views v(x): cut, turned, recoloured and mixed so much that what is in them is mostly
+    not the forgotten class. What a network answers to such views of very few images carries over
+    most of what it knows of all others (Asano and Saeed, The Augmented Image Prior, ICLR 2023).
+
+    Minimised over the student's features z and logits, with the original's, z_o, fixed:
+
+        move * D(x, x')  +  D(x', x')  +  hold * E_v[ u(v) D(v, v) ]
+        D(a, b) = |z(a) - z_o(b)|^2 / S  +  answers * KL(masked original at b || student at a)
+
+    S: the mean of |z_o(x')|^2. Masked: without the forgotten classes, as SULI's target at epsilon
+    0. u(v): 1 where the original gives the forgotten classes less than `seen` of v, else 0, so that
+    no view holds what is to go. The first term moves, the others hold. Before that, the forgotten
+    rows of the head become the mean of the others: they say what the class looks like, so that one
+    constant added to their logit would bring back what is left of it.
+
+    By Adam with a one-cycle learning rate. lr: its peak. epochs: of the forget set, but
+    so many that there are `iterations` updates, which a small set would not come to. radius: of the
+    attack, in pixel units (L-infinity), in `attack_steps` signed steps of a third of it. move,
+    hold, answers, seen: see above.
 
     BatchNorm is frozen: statistics of forget images would change the features of all others.
     """
