@@ -157,10 +157,19 @@ def trained_on(loaded: LoadedOriginal) -> str | None:
 
 
 def known_training(loaded: LoadedOriginal) -> tuple[Retrain, int]:
-    """The recipe and the seed that the configuration of such an original says."""
+    """The recipe and the seed that the configuration of such an original says.
+
+    Raises ValueError where it says no whole recipe, or no seed.
+    """
     told = _told(loaded)
     recipe = {name: told[name] for name in Retrain().hyperparameters() if name in told}
-    return Retrain(**recipe), int(told[SEED])
+    seed = told.get(SEED)
+    if not recipe.keys() >= Retrain().recipe().keys() or type(seed) is not int:
+        raise ValueError(
+            f"the original {loaded.source} says on which images it was trained, but not with which "
+            f"whole recipe and seed: leave {TRAINING_SET} out of its training, or say them all"
+        )
+    return Retrain(**recipe), seed
 
 
 def _told(loaded: LoadedOriginal) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.spread import Spread, limit
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.case_originals import SEED, TRAINING_SET
 
 # What a Retrain may lack of the original's accuracy on retained classes, whatever its spread.
 POINTS = 0.02
@@ -29,16 +30,21 @@ class Agreement:
 def known_recipe(training: Any) -> dict[str, Any]:
     """Those of Retrain's hyper-parameters that a checkpoint's configuration says it was made by."""
     told = training if isinstance(training, Mapping) else {}
-    return {name: told[name] for name in Retrain().recipe() if name in told}
+    names = Retrain().hyperparameters().keys() - {"repeat"}
+    return {name: told[name] for name in told if name in names}
 
 
 def agreement_of_trained(training: Any, retrain: Retrain) -> Agreement:
     """Of Retrains that are trained here. training: what the original's configuration says."""
-    known, own = known_recipe(training), retrain.recipe()
+    known, own = known_recipe(training), retrain.hyperparameters()
     differing = [name for name, value in known.items() if value != own[name]]
+    # A whole recipe that says nothing of plain epochs was without: see `Retrain.recipe`.
+    whole = known.keys() >= Retrain().recipe().keys()
+    if whole and "plain_epochs" not in known and retrain.plain_epochs:
+        differing.append("plain_epochs")
     if differing:
         return Agreement(False, f"the original was trained with another {', '.join(differing)}")
-    if known.keys() == own.keys():
+    if whole:
         return Agreement(True, "its configuration says the original's recipe, which they have")
     return Agreement(None, "nothing says the whole recipe of the original; --set is taken for it")
 
@@ -47,9 +53,16 @@ def agreement_of_given(training: Any, others: Sequence[Any]) -> Agreement:
     """Of Retrains that were given. others: what their configurations say of their training."""
     if training is None or any(other is None for other in others):
         return Agreement(None, "no file says how the original and the given Retrains were trained")
-    if all(other == training for other in others):
+    if all(_recipe_alone(other) == _recipe_alone(training) for other in others):
         return Agreement(True, "their configurations say the original's recipe")
     return Agreement(False, "their configurations say another recipe than the original's")
+
+
+def _recipe_alone(training: Any) -> Any:
+    """Without what every training has of its own: on which images, and from which seed."""
+    if not isinstance(training, Mapping):
+        return training
+    return {name: value for name, value in training.items() if name not in (TRAINING_SET, SEED)}
 
 
 def knows_less(

@@ -1,5 +1,6 @@
 """`cifar10-fast`: an original for each seed, one forget set for all, and originals as files."""
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -57,6 +58,17 @@ def test_beside_other_images_its_reference_is_no_part_of_them(digits, tmp_path):
     made = Quick(data=str(other), original=str(tmp_path / "made" / "original"))
     assert made.original_recipe() is None
     assert made.case("class-3", 0).reference.ids[0].startswith("test-")
+
+
+def test_a_training_that_is_told_in_part_is_refused(digits, tmp_path):
+    export(Quick(data=str(digits)), tmp_path / "made", 0)
+    path = tmp_path / "made" / "original" / "config.json"
+    told = json.loads(path.read_text())
+    del told["training"]["seed"]
+    path.write_text(json.dumps(told))
+    made = Quick(data=str(digits), original=str(path.parent))
+    with pytest.raises(ValueError, match="not with which whole recipe and seed"):
+        made.case("class-3", 0)
 
 
 def test_retrains_are_the_same_under_all_seeds_and_differ_from_one_another():

@@ -21,6 +21,22 @@ def test_a_whole_recipe_that_is_the_same_agrees():
     assert differs.same is False and "another epochs" in differs.why
 
 
+def test_epochs_without_augmentation_are_part_of_the_recipe():
+    training = Retrain(epochs=5, plain_epochs=2).recipe()
+    assert known_recipe(training)["plain_epochs"] == 2
+    assert agreement_of_trained(training, Retrain(epochs=5, plain_epochs=2)).same is True
+    assert agreement_of_trained(training, Retrain(epochs=5)).same is False
+    before = Retrain(epochs=5).recipe()
+    assert agreement_of_trained(before, Retrain(epochs=5, plain_epochs=2)).same is False
+
+
+def test_given_retrains_have_images_and_a_seed_of_their_own():
+    told = {"epochs": 5, "training_set": "a", "seed": 1000}
+    other = {"epochs": 5, "training_set": "b", "seed": 7}
+    assert agreement_of_given(told, [other]).same is True
+    assert agreement_of_given(told, [{**other, "epochs": 6}]).same is False
+
+
 def test_part_of_a_recipe_shows_nothing_unless_it_differs():
     assert agreement_of_trained({"epochs": 5, "optimizer": "SGD"}, Retrain(epochs=5)).same is None
     assert agreement_of_trained({"epochs": 5}, Retrain(epochs=6)).same is False
