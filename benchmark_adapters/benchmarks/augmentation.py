@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+# The name of its defaults, by which an original's configuration knows it.
+CROP_AND_FLIP = "crop_and_flip"
+
 
 def crop_and_flip(
     images: Tensor, generator: torch.Generator, *, padding: int = 4, cut: int = 0

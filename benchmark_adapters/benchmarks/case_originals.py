@@ -22,7 +22,7 @@ from suli_plugin.images import ImageSet
 from suli_plugin.training_records import TrainingRecords
 
 # Keys of a record's original and of a checkpoint's training.
-TRAINING_SET, SEED = "training_set", "seed"
+TRAINING_SET, SEED, AUGMENTATION = "training_set", "seed", "augmentation"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class TrainedOriginal:
     """Trained here by `recipe` on `train`, once, and kept.
 
     data: hashes of the benchmark's parts, `train` among them. seed: of the training.
+    augmentation: what `train` does to its images, by name.
     """
 
     recipe: Retrain
@@ -37,6 +38,7 @@ class TrainedOriginal:
     fresh_model: Callable[[], nn.Module]
     data: Mapping[str, str]
     seed: int
+    augmentation: str
 
     @cached_property
     def untrained(self) -> nn.Module:
@@ -74,6 +76,7 @@ class TrainedOriginal:
             "recipe": self.recipe.recipe(),
             SEED: self.seed,
             TRAINING_SET: self.data["train"],
+            AUGMENTATION: self.augmentation,
             "reference": "from the training set, held out before the original was trained",
         }
 
@@ -150,10 +153,15 @@ class PublishedOriginal:
                 )
 
 
-def trained_on(loaded: LoadedOriginal) -> str | None:
-    """The hash of the images that an original's configuration says it was trained on."""
-    told = _told(loaded).get(TRAINING_SET)
-    return told if isinstance(told, str) else None
+def trained_on(loaded: LoadedOriginal, augmentation: str) -> str | None:
+    """The hash of the images that an original's configuration says it was trained on.
+
+    None where it says none, or another augmentation: then no Retrain here has its recipe.
+    """
+    told = _told(loaded)
+    images = told.get(TRAINING_SET)
+    alike = told.get(AUGMENTATION, augmentation) == augmentation
+    return images if alike and isinstance(images, str) else None
 
 
 def known_training(loaded: LoadedOriginal) -> tuple[Retrain, int]:

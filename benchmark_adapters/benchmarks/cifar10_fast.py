@@ -29,6 +29,7 @@ class Cifar10Fast(Cifar10):
     name: ClassVar[str] = "cifar10-fast"
     summary: ClassVar[str] = "CIFAR-10, a ConvNet of 0.3 M parameters, originals and Retrains alike"
     architecture: ClassVar[str] = "cosine_convnet"
+    augmentation_name: ClassVar[str] = "window of 28 pixels, mirrored or not"
     recipe: ClassVar[Retrain] = RECIPE
     original_a_seed: ClassVar[bool] = True
     one_forget_set: ClassVar[bool] = True

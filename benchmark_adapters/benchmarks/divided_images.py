@@ -53,6 +53,7 @@ class DividedImages(RealImages):
     layout: what `data` may be. remedy: what to do about a class of too few images.
     """
 
+    augmentation_name: ClassVar[str] = "crop_and_flip by an eighth of the side"
     layout: ClassVar[str]
     remedy: ClassVar[str]
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmark_adapters.benchmarks.case_originals import SEED, TRAINING_SET
+from benchmark_adapters.benchmarks.case_originals import AUGMENTATION, SEED, TRAINING_SET
 from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.failure import Failure
@@ -64,8 +64,9 @@ def _config(case: Case, architecture: str) -> CheckpointConfig:
 
 
 def _training(source: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe, and where it is known, on which images and from which seed."""
-    known = {name: source[name] for name in (TRAINING_SET, SEED) if name in source}
+    """The recipe, and where it is known, on which images, how augmented, and from which seed."""
+    names = (TRAINING_SET, SEED, AUGMENTATION)
+    known = {name: source[name] for name in names if name in source}
     # Without the images the seed says nothing.
     return {**source["recipe"], **(known if TRAINING_SET in known else {})}
 

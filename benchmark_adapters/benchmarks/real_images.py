@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.augmentation import CROP_AND_FLIP
 from benchmark_adapters.benchmarks.case_originals import (
     PublishedOriginal,
     TrainedOriginal,
@@ -69,12 +70,13 @@ class RealImages(Benchmark):
     all training images.
 
     original_a_seed: whether each seed has an original of its own; `{seed}` in `original` is the
-    seed then.
+    seed then. augmentation_name: of what the originals' recipe does to training images.
     """
 
     methods: ClassVar[Sequence[str]] = METHODS
     relearn_updates: ClassVar[int] = 40
     recipe: ClassVar[Retrain] = Retrain()
+    augmentation_name: ClassVar[str] = CROP_AND_FLIP
     original_a_seed: ClassVar[bool] = False
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
@@ -187,6 +189,7 @@ class _Loaded:
                 lambda: benchmark.fresh_model(len(self.class_names)),
                 self._hashes,
                 ORIGINAL_SEED + seed,
+                benchmark.augmentation_name,
             )
         else:
             images = self._read_published(benchmark, published)
@@ -195,7 +198,7 @@ class _Loaded:
     def _read_published(self, benchmark: RealImages, place: str) -> Images:
         loaded, fraction = load_original(place), benchmark.reference_fraction
         images = _images(benchmark, loaded.config.mean, loaded.config.std)
-        told, recipe, seed = trained_on(loaded), None, 0
+        told, recipe, seed = trained_on(loaded, benchmark.augmentation_name), None, 0
         self.parts = held_out(images, "train" if told else "test", fraction)
         hashes = self._hashes
         if told == hashes["train"]:

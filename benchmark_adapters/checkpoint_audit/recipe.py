@@ -12,7 +12,7 @@ import torch
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.spread import Spread, limit
 from benchmark_adapters.baselines.retrain import Retrain
-from benchmark_adapters.benchmarks.case_originals import SEED, TRAINING_SET
+from benchmark_adapters.benchmarks.case_originals import AUGMENTATION, SEED, TRAINING_SET
 
 # What a Retrain may lack of the original's accuracy on retained classes, whatever its spread.
 POINTS = 0.02
@@ -34,14 +34,21 @@ def known_recipe(training: Any) -> dict[str, Any]:
     return {name: told[name] for name in told if name in names}
 
 
-def agreement_of_trained(training: Any, retrain: Retrain) -> Agreement:
-    """Of Retrains that are trained here. training: what the original's configuration says."""
+def agreement_of_trained(
+    training: Any, retrain: Retrain, augmentation: str | None = None
+) -> Agreement:
+    """Of Retrains that are trained here. training: what the original's configuration says.
+
+    augmentation: of the Retrains' images, by its name, None without.
+    """
     known, own = known_recipe(training), retrain.hyperparameters()
     differing = [name for name, value in known.items() if value != own[name]]
     # A whole recipe that says nothing of plain epochs was without: see `Retrain.recipe`.
     whole = known.keys() >= Retrain().recipe().keys()
     if whole and "plain_epochs" not in known and retrain.plain_epochs:
         differing.append("plain_epochs")
+    if isinstance(training, Mapping) and training.get(AUGMENTATION, augmentation) != augmentation:
+        differing.append(AUGMENTATION)
     if differing:
         return Agreement(False, f"the original was trained with another {', '.join(differing)}")
     if whole:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from benchmark_adapters.audit.judge import HELD_OUT, ORIGINAL
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.augmentation import CROP_AND_FLIP
 from benchmark_adapters.checkpoint_audit.models import Models
 from benchmark_adapters.checkpoint_audit.recipe import (
     Agreement,
@@ -86,7 +87,8 @@ def yardstick(
     """
     training = models.subject.original.config.training
     if retrains:
-        agreement = agreement_of_trained(training, retrains[RETRAIN])
+        augmentation = CROP_AND_FLIP if models.subject.augment else None
+        agreement = agreement_of_trained(training, retrains[RETRAIN], augmentation)
         sources = {label: {"trained": each.hyperparameters()} for label, each in retrains.items()}
     elif models.subject.retrained:
         loaded = _given(models)

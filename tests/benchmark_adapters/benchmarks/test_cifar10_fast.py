@@ -40,6 +40,8 @@ def test_an_original_that_was_written_to_files_makes_the_same_case(digits, tmp_p
     for seed in (0, 1):
         export(made, tmp_path / str(seed), seed)
     read = Quick(data=str(digits), original=f"{tmp_path}/{{seed}}/original")
+    told = json.loads((tmp_path / "0" / "original" / "config.json").read_text())["training"]
+    assert told["augmentation"] == Quick.augmentation_name and told["plain_epochs"] == 1
     assert read.original_recipe() == made.original_recipe()
     for seed in (0, 1):
         here, there = made.case("class-3", seed), read.case("class-3", seed)
@@ -58,6 +60,17 @@ def test_beside_other_images_its_reference_is_no_part_of_them(digits, tmp_path):
     made = Quick(data=str(other), original=str(tmp_path / "made" / "original"))
     assert made.original_recipe() is None
     assert made.case("class-3", 0).reference.ids[0].startswith("test-")
+
+
+def test_under_another_augmentation_no_retrain_here_has_its_recipe(digits, tmp_path):
+    @dataclass(frozen=True, kw_only=True)
+    class Other(Quick):
+        augmentation_name: ClassVar[str] = "none"
+
+    export(Quick(data=str(digits)), tmp_path / "made", 0)
+    place = str(tmp_path / "made" / "original")
+    assert Quick(data=str(digits), original=place).original_recipe()
+    assert Other(data=str(digits), original=place).original_recipe() is None
 
 
 def test_a_training_that_is_told_in_part_is_refused(digits, tmp_path):

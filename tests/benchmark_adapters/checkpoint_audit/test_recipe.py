@@ -30,6 +30,13 @@ def test_epochs_without_augmentation_are_part_of_the_recipe():
     assert agreement_of_trained(before, Retrain(epochs=5, plain_epochs=2)).same is False
 
 
+def test_augmentation_is_part_of_the_recipe_where_it_is_told():
+    training, same = {**Retrain().recipe(), "augmentation": "crop_and_flip"}, Retrain()
+    assert agreement_of_trained(training, same, "crop_and_flip").same is True
+    assert "another augmentation" in agreement_of_trained(training, same).why
+    assert agreement_of_trained(Retrain().recipe(), same).same is True
+
+
 def test_given_retrains_have_images_and_a_seed_of_their_own():
     told = {"epochs": 5, "training_set": "a", "seed": 1000}
     other = {"epochs": 5, "training_set": "b", "seed": 7}
