@@ -23,7 +23,7 @@ _REMEDIES: Mapping[Resource, str] = {
 
 def check_method(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
     """Raise ValueError if the method does not serve the scope, or needs what is not there."""
-    _check_scope(unlearner, scope)
+    _check_scope(unlearner, scope, data)
     _check_resources(unlearner, scope, data)
 
 
@@ -35,11 +35,12 @@ def check_data(original: LoadedOriginal, data: DeletionData) -> None:
     _check_classes(original, data)
 
 
-def _check_scope(unlearner: Unlearner, scope: Scope) -> None:
+def _check_scope(unlearner: Unlearner, scope: Scope, data: DeletionData) -> None:
     if scope not in unlearner.needs:
         asked = {"class-wise": "--forget-class", "instance-wise": "--forget-ids or --forget-where"}[
             scope
         ]
+        asked = "--requests" if data.steps else asked
         raise ValueError(
             f"{unlearner.name} supports {' and '.join(unlearner.needs)} unlearning, and "
             f"{asked} asks for {scope}; `suli methods` shows what each supports"

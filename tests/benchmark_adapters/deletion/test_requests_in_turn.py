@@ -176,3 +176,7 @@ def test_a_wrong_file_is_refused_in_one_line(original, digits, tmp_path):
     (tmp_path / "r.csv").write_text("request,date,class\nr1,2026-01-01,three\nr2,2026-01-01,#3\n")
     said = suli(*arguments(tmp_path, original, digits, "out"), code=2).stderr.splitlines()[-1]
     assert "requests 'r1' and 'r2' both name sample 'train-" in said
+    (tmp_path / "r.csv").write_text("request,date,class\nr1,2026-01-01,three\n")
+    asked = (*arguments(tmp_path, original, digits, "out"), "--method", "regun")
+    said = suli(*asked, code=2).stderr.splitlines()[-1]
+    assert "regun supports instance-wise unlearning, and --requests asks for class-wise" in said
