@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.benchmarks.augmentation import CROP_AND_FLIP
 from benchmark_adapters.benchmarks.original_training import OriginalTraining, no_training
 from benchmark_adapters.benchmarks.trained_originals import kept_name, trained_original
 from benchmark_adapters.originals.load import LoadedOriginal
@@ -49,6 +50,8 @@ class TrainedOriginal:
     def key(self) -> str:
         """A hash of images, division and original, known without training."""
         made_of = [*self.data.values(), json.dumps(self.recipe.recipe()), str(self.untrained)]
+        if self.augmentation != CROP_AND_FLIP:
+            made_of.append(self.augmentation)
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
     @property

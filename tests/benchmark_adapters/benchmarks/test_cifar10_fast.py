@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-import torch
 from digits_as_images import digits_folder, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
 
@@ -71,6 +70,8 @@ def test_under_another_augmentation_no_retrain_here_has_its_recipe(digits, tmp_p
     place = str(tmp_path / "made" / "original")
     assert Quick(data=str(digits), original=place).original_recipe()
     assert Other(data=str(digits), original=place).original_recipe() is None
+    # Nor is an original that was trained here taken for one of another augmentation.
+    assert Quick(data=str(digits)).kept_original(0) != Other(data=str(digits)).kept_original(0)
 
 
 def test_a_training_that_is_told_in_part_is_refused(digits, tmp_path):
@@ -98,14 +99,3 @@ def test_the_command_takes_the_images_place(tmp_path):
     done = suli("bench", "export", "cifar10-fast", *lost, "--output", tmp_path / "x", code=1)
     assert "lost" in done.output and not (tmp_path / "x").exists()
     assert "--data" in suli("bench", "export", "digits", *lost, code=2).output
-
-
-def test_the_network_takes_small_images_of_any_size():
-    net = registry().architecture("cosine_convnet")(7)
-    assert sum(p.numel() for p in net.parameters()) == pytest.approx(304_000, rel=0.01)
-    for side in (8, 24, 32):
-        assert net(torch.rand(2, 3, side, side)).shape == (2, 7)
-    assert "stem" not in net.state_dict()
-    filters = net.stem[:27].flatten(1)
-    apart = torch.nn.functional.normalize(filters, dim=1)
-    torch.testing.assert_close(apart @ apart.T, torch.eye(27), atol=1e-5, rtol=0)
