@@ -31,4 +31,6 @@ class BatchNoise:
         mine = torch.isin(self._positions, batch.positions)
         shape = (len(self._positions), *batch.images.shape[1:])
         for _ in range(count):
-            yield torch.randn(shape, generator=generator)[mine].to(batch.images.device)
+            yield torch.randn(shape, generator=generator)[mine].to(
+                batch.images.device, non_blocking=True
+            )

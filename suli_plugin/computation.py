@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
-from suli_plugin.cost import Clock, Passes
+from suli_plugin.cost import Passes, StepClock
 from suli_plugin.evaluation import Predictions, evaluate, in_layout
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
@@ -34,7 +34,7 @@ class Computation:
     steps_done: int = 0
 
     def __post_init__(self) -> None:
-        self.update_clock = Clock(self.device)
+        self.update_clock = StepClock(self.device)
         self.generator = torch.Generator().manual_seed(self.seed)
         rank = self.accelerator.process_index
         self.augmentation = torch.Generator().manual_seed(self.seed + 1_000_003 * (rank + 1))

@@ -27,7 +27,12 @@ class Clock:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self.seconds = 0.0
+        self._seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """All so far."""
+        return self._seconds
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -38,11 +43,47 @@ class Clock:
             yield
         finally:
             self._synchronise()
-            self.seconds += time.perf_counter() - start
+            self._seconds += time.perf_counter() - start
 
     def _synchronise(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+
+
+class StepClock(Clock):
+    """Measures many short blocks without waiting for the device in any of them.
+
+    On a GPU both ends are marked in its own queue; `seconds` waits for those that are there.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self._marked: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+
+    @property
+    def seconds(self) -> float:
+        """All so far."""
+        for start, end in self._marked:
+            end.synchronize()
+            self._seconds += start.elapsed_time(end) / 1000
+        self._marked.clear()
+        return self._seconds
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Add the time of the block."""
+        if self._device.type != "cuda":
+            with super().running():
+                yield
+            return
+        stream = torch.cuda.current_stream(self._device)
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record(stream)
+        try:
+            yield
+        finally:
+            end.record(stream)
+            self._marked.append((start, end))
 
 
 @dataclass

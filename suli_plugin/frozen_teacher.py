@@ -49,12 +49,12 @@ class FrozenTeacher:
         """The teacher's logits (B, K), float32 on the device, for a batch of one of the sets."""
         kept = self._kept.get(images)
         if kept is not None:
-            logits = kept[batch.positions].to(batch.images.device)
+            logits = kept[batch.positions].to(batch.images.device, non_blocking=True)
         else:
             with evaluation_mode(self._model):
                 logits = self._session.forward(self._model, batch)
         earlier = torch.tensor(self._session.forgotten_before, dtype=torch.int64)
-        return logits.index_fill(1, earlier.to(logits.device), -torch.inf)
+        return logits.index_fill(1, earlier.to(logits.device, non_blocking=True), -torch.inf)
 
     def epochs(
         self, images: ImageSet, loss: TaughtLoss, *, epochs: int, batch_size: int

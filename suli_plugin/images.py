@@ -132,13 +132,16 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         images = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
         if self.augment is not None and augment_with is not None:
             images = self.augment(images, augment_with)
-        return Batch(self.normalised(images), labels.to(device), positions, self.kind)
+        labels = labels.to(device, non_blocking=True)
+        return Batch(self.normalised(images), labels, positions, self.kind)
 
     def normalised(self, images: Tensor) -> Tensor:
         """Images with pixels in [0, 1], as the model takes them."""
         if self.mean is not None:
-            images = images - self.mean.to(images.device)
-        return images if self.std is None else images / self.std.to(images.device)
+            images = images - self.mean.to(images.device, non_blocking=True)
+        if self.std is None:
+            return images
+        return images / self.std.to(images.device, non_blocking=True)
 
     def kinds(self, positions: Tensor) -> Mapping[Kind, int]:
         """How many of the samples at these positions are of which kind of data."""

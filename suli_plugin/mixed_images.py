@@ -41,11 +41,11 @@ class MixedImages(ImageSet):
             (at, part.batch(within, device, augment_with))
             for at, part, within in self._by_part(rows)
         ]
-        order = torch.cat([at for at, _ in pieces]).argsort()
-        images = torch.cat([piece.images for _, piece in pieces])[order.to(device)]
-        labels = torch.cat([piece.labels for _, piece in pieces])[order.to(device)]
+        order = torch.cat([at for at, _ in pieces]).argsort().to(device, non_blocking=True)
+        images = torch.cat([piece.images for _, piece in pieces])[order]
+        labels = torch.cat([piece.labels for _, piece in pieces])[order]
         if self._labels is not None:
-            labels = self._labels[positions].to(device)
+            labels = self._labels[positions].to(device, non_blocking=True)
         return Batch(images, labels, positions, self.kind)
 
     def kinds(self, positions: Tensor) -> Mapping[Kind, int]:
@@ -64,7 +64,7 @@ class MixedImages(ImageSet):
         """
         rows = batch.positions if self._rows is None else self._rows[batch.positions]
         for at, part, within in self._by_part(rows):
-            at = at.to(batch.images.device)
+            at = at.to(batch.images.device, non_blocking=True)
             yield part, at, Batch(batch.images[at], batch.labels[at], within, part.kind)
 
     def _by_part(self, rows: Tensor) -> list[tuple[Tensor, ImageSet, Tensor]]:

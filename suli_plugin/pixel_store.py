@@ -29,6 +29,7 @@ class PixelStore:
         self.source = source
         self.memory_limit = memory_limit
         self.pixels: Tensor | None = None
+        self._elsewhere: Tensor | None = None
         self._labels = labels
         self._decoded = False
 
@@ -61,10 +62,24 @@ class PixelStore:
         if self.pixels is None or self._labels is None:
             pixels, labels = self._read(positions.tolist())
             return pixels.to(device, non_blocking=True), labels
-        if self.pixels.device != device:
-            # The whole set moves once; after that a batch is an index on the device.
-            self.pixels = self.pixels.to(device)
-        return self.pixels[positions.to(device)], self._labels[positions]
+        whole = self._whole_on(device)
+        if whole is None:
+            return self.pixels[positions].to(device, non_blocking=True), self._labels[positions]
+        return whole[positions.to(device, non_blocking=True)], self._labels[positions]
+
+    def _whole_on(self, device: torch.device) -> Tensor | None:
+        """The whole set on the device, where it is moved once; None if it does not fit there.
+
+        After that a batch is an index on the device. What is on the host stays, for whoever reads
+        it there.
+        """
+        for held in (self.pixels, self._elsewhere):
+            if held is not None and held.device == device:
+                return held
+        if self.pixels is None or not _has_room(self.pixels, device):
+            return None
+        self._elsewhere = self.pixels.to(device)
+        return self._elsewhere
 
     def _decode(self) -> None:
         if self._decoded:
@@ -98,6 +113,13 @@ class PixelStore:
                 f"got {_shape_of(rows[0])} at position {positions[0]}: {error}"
             ) from error
         return pixels, labels
+
+
+def _has_room(pixels: Tensor, device: torch.device) -> bool:
+    """Whether they leave half of a GPU's free memory to models and batches."""
+    if device.type != "cuda":
+        return True
+    return pixels.nbytes <= torch.cuda.mem_get_info(device)[0] // 2
 
 
 def _as_pixels(image: Any) -> Tensor:

@@ -20,10 +20,18 @@ def suppressed_classes(
 
     Class-wise: all forgotten classes, for every sample. Otherwise: the sample's label (B,). In
     both, the classes that were forgotten earlier, so that no target brings them back.
+    Raises ValueError where nothing would be left of a sample.
     """
-    mask = torch.zeros(len(labels), outputs, dtype=torch.bool, device=labels.device)
-    mask[:, [*forget_classes, *forgotten_before]] = True
-    return mask if forget_classes else mask.scatter(1, labels[:, None], True)
+    row = torch.zeros(outputs, dtype=torch.bool)
+    row[list({*forget_classes, *forgotten_before})] = True
+    mask = row.to(labels.device, non_blocking=True).repeat(len(labels), 1)
+    if not forget_classes:
+        mask = mask.scatter(1, labels[:, None], True)
+    # Only where one class is left can a label be the last one: the device is not asked otherwise.
+    left = outputs - int(row.sum())
+    if left == 0 or (left == 1 and bool(mask.all(1).any())):
+        raise ValueError("every class of a sample is suppressed: nothing is left to give it")
+    return mask
 
 
 def spa_targets(
@@ -33,17 +41,15 @@ def spa_targets(
 
     The suppressed classes get the total mass epsilon, every other class keeps its proportion of
     the rest. Inside a suppressed set of several classes the proportions are kept, too.
-    logits: float (B, K). suppressed: bool (B, K). Built in logit space, because in probability
-    space the normaliser S underflows for a confident model. With epsilon 0 a suppressed class
-    has log-probability -inf.
-    Raises ValueError for epsilon outside [0, 1) and for a sample whose every class is suppressed.
+    logits: float (B, K). suppressed: bool (B, K), not all of a sample, as `suppressed_classes` sees
+    to. Built in logit space, because in probability space the normaliser S underflows for a
+    confident model. With epsilon 0 a suppressed class has log-probability -inf.
+    Raises ValueError for epsilon outside [0, 1) and a temperature that is not above 0.
     """
     if not 0 <= epsilon < 1:
         raise ValueError(f"epsilon must be at least 0 and below 1, got {epsilon}")
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
-    if bool(suppressed.all(1).any()):
-        raise ValueError("every class of a sample is suppressed: nothing is left to give it")
     scaled = logits / temperature
     kept = scaled.masked_fill(suppressed, -math.inf).log_softmax(1) + math.log1p(-epsilon)
     if epsilon == 0:

@@ -29,7 +29,7 @@ class OriginalTeacher:
         return Term(self.session.forget, positions, self._loss)
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        targets = self.targets[batch.positions.to(self.targets.device)]
+        targets = self.targets[batch.positions.to(self.targets.device, non_blocking=True)]
         return self.method.divergence(targets, logits)
 
 

@@ -14,6 +14,7 @@ from suli_plugin.batch_norm import BatchNorm, training_mode
 from suli_plugin.computation import Computation
 from suli_plugin.history import HistoryEntry, Progress
 from suli_plugin.images import ImageSet
+from suli_plugin.over_budget import OverBudget
 from suli_plugin.rounds import Loss, Round, Term
 from suli_plugin.stopping import Keeper, StopRule
 from suli_plugin.updates import Projection, Updates, trainable
@@ -66,7 +67,8 @@ class Trainer(Computation):
         parameter, in the model's order; a weight where it is False stays bitwise as it is, also
         under momentum and weight decay. projections: for each trainable parameter, in that order,
         what makes of a step's gradient (of all processes, before it is clipped) the one that the
-        optimiser gets. Raises Diverged for a non-finite loss.
+        optimiser gets. Raises Diverged at the end of a round with a non-finite loss: until then
+        no step waits for the device (a scaler of fp16 does, to skip a step that overflowed).
         """
         if stop is not None and stop.met_at_start():
             self.stop_reason = "target met before the first step"
@@ -88,10 +90,7 @@ class Trainer(Computation):
                     current = optimizer(trainable(model))
                     scheduler = schedule(current) if schedule else None
                 keeper.begin(current)
-                losses = []
-                for step in round_.steps:
-                    with self.watch(step):
-                        losses.append(updates.of_terms(step, current, scheduler))
+                losses = self._losses(round_, updates, current, scheduler)
                 accuracy = None if stop is None else self.predict(model, stop.images).accuracy()
                 accepted = accuracy is None or keeper.accepts(accuracy, current)
                 loss = sum(losses) / len(losses) if losses else None
@@ -102,6 +101,25 @@ class Trainer(Computation):
                     self.stop_reason = "target met"
                     break
         keeper.finish()
+
+    def _losses(
+        self,
+        round_: Round,
+        updates: Updates,
+        optimizer: Optimizer,
+        scheduler: LRScheduler | None,
+    ) -> list[float]:
+        """The losses of a round's steps; they stay on the device until the round ends."""
+        losses: list[Tensor] = []
+        try:
+            for step in round_.steps:
+                with self.watch(step):
+                    losses.append(updates.of_terms(step, optimizer, scheduler))
+        except OverBudget:
+            # What diverged before is no matter of the budget.
+            updates.values(losses)
+            raise
+        return updates.values(losses)
 
     def step(
         self,
@@ -116,4 +134,5 @@ class Trainer(Computation):
         For generated data, or networks that learn in turn: every process computes the same. The
         mode and the count of passes are the caller's. Raises Diverged for a non-finite loss.
         """
-        return Updates(self, model, max_grad_norm=max_grad_norm).of_loss(loss, optimizer)
+        updates = Updates(self, model, max_grad_norm=max_grad_norm)
+        return updates.values([updates.of_loss(loss, optimizer)])[0]

@@ -14,6 +14,7 @@ from suli_plugin.batch_norm import batch_norms
 from suli_plugin.computation import Computation
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import check_labels
+from suli_plugin.images import Batch
 from suli_plugin.rounds import Term
 
 Scalar = Callable[[], Tensor]
@@ -47,22 +48,37 @@ class Updates:
 
     def of_terms(
         self, terms: Sequence[Term], optimizer: Optimizer, scheduler: LRScheduler | None = None
-    ) -> float:
-        """One update on the sum of the terms; its loss."""
+    ) -> Tensor:
+        """One update on the sum of the terms; its loss, a scalar on the device."""
 
         def backward() -> Tensor:
-            loss = sum((self._backward(term) for term in terms), torch.zeros(()))
+            loss = sum((self._backward(term) for term in terms), self._nothing())
             return loss if self.penalty is None else loss + self._alike(self.penalty)
 
         return self._update(backward, optimizer, scheduler)
 
-    def of_loss(self, loss: Scalar, optimizer: Optimizer) -> float:
-        """One update on a scalar that every process computes alike; its value."""
+    def of_loss(self, loss: Scalar, optimizer: Optimizer) -> Tensor:
+        """One update on a scalar that every process computes alike; its value, on the device."""
         return self._update(lambda: self._alike(loss), optimizer, None)
+
+    def values(self, losses: Sequence[Tensor]) -> list[float]:
+        """What the last updates returned, read from the device in one go.
+
+        Raises Diverged if one of them is not finite.
+        """
+        values: list[float] = torch.stack(list(losses)).tolist() if losses else []
+        first = self.computation.steps_done - len(values) + 1
+        for step, value in enumerate(values, first):
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"the loss became {value} at step {step}; "
+                    f"lower the learning rate or clip the gradient"
+                )
+        return values
 
     def _update(
         self, backward: Scalar, optimizer: Optimizer, scheduler: LRScheduler | None
-    ) -> float:
+    ) -> Tensor:
         with self.computation.update_clock.running():
             optimizer.zero_grad(set_to_none=True)
             loss = self._shared_with_all(backward())
@@ -73,12 +89,7 @@ class Updates:
             if scheduler is not None:
                 scheduler.step()
         self.computation.steps_done += 1
-        if not math.isfinite(float(loss)):
-            raise Diverged(
-                f"the loss became {float(loss)} at step {self.computation.steps_done}; "
-                f"lower the learning rate or clip the gradient"
-            )
-        return float(loss)
+        return loss
 
     def _step(self, optimizer: Optimizer) -> None:
         """Project, clip and step; what must not move is put back, whatever the optimiser did."""
@@ -114,7 +125,7 @@ class Updates:
         """Backward through what every process computes alike, so that the sum is one of it."""
         value = scalar() / self.processes
         self.computation.accelerator.backward(value)
-        return value.detach().cpu()
+        return value.detach()
 
     def _backward(self, term: Term) -> Tensor:
         """Backward through this process's share of the term; its part of the mean loss."""
@@ -122,14 +133,22 @@ class Updates:
         computation.passes.add(term.images.kinds(term.positions), backward=1)
         share, weight = self._share(term)
         if len(share) == 0:
-            return torch.zeros(())
+            return self._nothing()
         batch = term.images.batch(share, computation.device, computation.augmentation)
         with term.around(batch):
             logits = computation.forward(self.model, batch, full_precision=term.full_precision)
-        check_labels(term.images, batch.labels, logits.shape[1])
+        self._check_labels(term, share, batch, logits.shape[1])
         loss = term.loss(logits, batch).sum() * (weight / count)
         computation.accelerator.backward(loss)
-        return loss.detach().cpu()
+        return loss.detach()
+
+    def _check_labels(self, term: Term, share: Tensor, batch: Batch, outputs: int) -> None:
+        """Where labels are known on the host, the device is not waited for."""
+        known = term.images.known_labels()
+        check_labels(term.images, batch.labels if known is None else known[share], outputs)
+
+    def _nothing(self) -> Tensor:
+        return torch.zeros((), device=self.computation.device)
 
     def _share(self, term: Term) -> tuple[Tensor, float]:
         """The positions that this process computes, and the term's weight on them."""
@@ -156,7 +175,8 @@ class Updates:
             if layer.training and layer.track_running_stats:
                 layer.running_mean = reduce(layer.running_mean, "mean")
                 layer.running_var = reduce(layer.running_var, "mean")
-        return reduce(loss.to(self.computation.device), "sum").cpu()
+        summed_loss: Tensor = reduce(loss, "sum")
+        return summed_loss
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:

@@ -77,7 +77,7 @@ class InitialLabel(ForgetOnly):
         targets = untrained.index_fill(1, before, -torch.inf).log_softmax(1).to(session.device)
 
         def loss(logits: Tensor, batch: Batch) -> Tensor:
-            return spa_loss(targets[batch.positions.to(targets.device)], logits)
+            return spa_loss(targets[batch.positions.to(targets.device, non_blocking=True)], logits)
 
         return session.forget, loss
 

@@ -70,7 +70,7 @@ class Trew(ForgetOnly):
         targets = self._targets(before, model, session)
 
         def loss(logits: Tensor, batch: Batch) -> Tensor:
-            return spa_loss(targets[batch.positions.to(targets.device)], logits)
+            return spa_loss(targets[batch.positions.to(targets.device, non_blocking=True)], logits)
 
         session.train(
             model,

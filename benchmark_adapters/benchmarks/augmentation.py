@@ -26,7 +26,7 @@ def crop_and_flip(
     rows = across[0, :, None] + torch.arange(height)
     columns = torch.arange(width).expand(count, width)
     columns = across[1, :, None] + torch.where(mirrored[:, None], width - 1 - columns, columns)
-    rows, columns = rows.to(images.device), columns.to(images.device)
+    rows, columns = (of.to(images.device, non_blocking=True) for of in (rows, columns))
     padded = pad(images, (padding,) * 4)
     each = torch.arange(count, device=images.device)[:, None, None]
     # Advanced indices around a slice put the channels last.

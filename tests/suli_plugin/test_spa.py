@@ -120,4 +120,10 @@ def test_epsilon_outside_its_range_is_refused(epsilon):
 
 def test_a_suppressed_set_that_is_everything_is_refused():
     with pytest.raises(ValueError, match="every class"):
-        spa_targets(torch.zeros(1, 3), torch.ones(1, 3, dtype=torch.bool))
+        suppressed_classes(torch.tensor([0]), 3, (0, 1, 2))
+    last = torch.tensor([1, 2])
+    with pytest.raises(ValueError, match="every class"):
+        suppressed_classes(last, 3, forgotten_before=(0, 1))
+    assert suppressed_classes(last[:1], 3, forgotten_before=(0, 1)).tolist() == [
+        [True, True, False]
+    ]
