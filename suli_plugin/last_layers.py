@@ -13,8 +13,9 @@ def last_layers(model: nn.Module, count: int) -> list[nn.Module]:
     """The last `count` linear and convolutional layers and what of weights follows each.
 
     In the order in which they are defined, which is that of a forward pass in every network that
-    we know of; what follows a layer is its normalisation. The whole network has as many as
-    `len(weighted_layers(model))`. Raises ValueError where there are fewer, or `count` is below 1.
+    we know of; what follows a layer is its normalisation. As many as `len(weighted_layers(model))`
+    are the whole network, what precedes the first of them included: a transformer's class token
+    and the embedding of positions. Raises ValueError where there are fewer, or `count` is below 1.
     """
     weighted = weighted_layers(model)
     if not 1 <= count <= len(weighted):
@@ -23,7 +24,7 @@ def last_layers(model: nn.Module, count: int) -> list[nn.Module]:
             f"and convolutional layers"
         )
     leaves = [module for module in model.modules() if _own_state(module)]
-    return leaves[leaves.index(weighted[-count]) :]
+    return leaves if count == len(weighted) else leaves[leaves.index(weighted[-count]) :]
 
 
 def weighted_layers(model: nn.Module) -> list[nn.Module]:

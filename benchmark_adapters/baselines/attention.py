@@ -15,6 +15,15 @@ def convolutions(model: nn.Module) -> list[nn.Conv2d]:
     return [module for module in model.modules() if isinstance(module, nn.Conv2d)]
 
 
+def sees_patches_only(model: nn.Module) -> bool:
+    """Whether its convolutions do nothing but cut the image into patches, as a ViT's first layer.
+
+    Such a convolution moves on by its own size: no two of its outputs see the same pixel.
+    """
+    found = convolutions(model)
+    return bool(found) and all(each.stride == each.kernel_size != (1, 1) for each in found)
+
+
 @contextmanager
 def attention_maps(model: nn.Module) -> Iterator[Callable[[], list[Tensor]]]:
     """Within the block, a function that gives the maps of the last forward pass and forgets them.

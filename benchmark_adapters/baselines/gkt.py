@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 from typing_extensions import Self
 
-from benchmark_adapters.baselines.attention import convolutions
+from benchmark_adapters.baselines.attention import convolutions, sees_patches_only
 from benchmark_adapters.baselines.emmn import BIBTEX
 from benchmark_adapters.baselines.gated_transfer import GatedTransfer
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm, evaluation_mode, training_mode
@@ -81,10 +81,11 @@ class Gkt(Unlearner):
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
-        if self.attention_weight and not convolutions(model):
+        if self.attention_weight and (not convolutions(model) or sees_patches_only(model)):
+            but = " but the one that cuts images into patches" if convolutions(model) else ""
             raise ValueError(
                 f"{self.name} compares what convolutions attend to, and {type(model).__name__} "
-                f"has none; attention_weight=0 does without"
+                f"has none{but}; attention_weight=0 does without"
             )
         student = _student_like(model, session)
         model.requires_grad_(False)

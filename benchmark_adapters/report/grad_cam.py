@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from benchmark_adapters.baselines.attention import sees_patches_only
 from benchmark_adapters.report.palette import Theme, shortened
 from benchmark_adapters.report.picture import WIDTH, CannotBeDrawn, Picture, picture
 from benchmark_adapters.report.shown_models import ShownModels
@@ -83,8 +84,14 @@ def last_feature_maps(model: nn.Module, image: Tensor) -> FeatureMaps:
     """The module that finishes last of those with an output (B, C, H, W) larger than one pixel.
 
     image: (1, C, H, W), normalised. Modules that run several times are passed over. Raises
-    CannotBeDrawn if there is none.
+    CannotBeDrawn if there is none, and for transformers: what has four dimensions there is heads
+    and tokens.
     """
+    if sees_patches_only(model):
+        raise CannotBeDrawn(
+            f"{type(model).__name__} has no maps of features behind the layer that cuts images "
+            f"into patches"
+        )
     finished: list[tuple[str, tuple[int, ...]]] = []
     handles = [
         module.register_forward_hook(_noting(name, finished))

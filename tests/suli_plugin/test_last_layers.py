@@ -4,6 +4,7 @@ import pytest
 from small_problem import convnet
 from torch import nn
 
+from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.architectures.cifar_resnet import cifar_resnet
 from suli_plugin.last_layers import last_layers, parameters_of, weighted_layers
 
@@ -22,6 +23,16 @@ def test_a_residual_network_is_counted_layer_by_layer():
     kinds = [type(module) for module in last_layers(model, 3)]
     assert kinds == [nn.Conv2d, nn.BatchNorm2d, nn.Conv2d, nn.BatchNorm2d, nn.Linear]
     assert len(list(parameters_of(last_layers(model, 20)))) == len(list(model.parameters()))
+
+
+def test_all_of_a_transformers_layers_are_the_whole_of_it():
+    model = build_architecture("timm/vit_tiny_patch16_224", 3, img_size=32, depth=1, embed_dim=12)
+    count = len(weighted_layers(model))
+    tokens = {id(model.cls_token), id(model.pos_embed)}
+    learning = [id(parameter) for parameter in parameters_of(last_layers(model, count))]
+    assert sorted(learning) == sorted(map(id, model.parameters()))
+    assert not tokens & set(map(id, parameters_of(last_layers(model, count - 1))))
+    assert [type(module) for module in last_layers(model, 1)] == [nn.Linear]
 
 
 @pytest.mark.parametrize("count", [0, 4])
