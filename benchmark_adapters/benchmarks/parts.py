@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import Literal
 
@@ -33,6 +33,21 @@ class Parts:
     train: ImageSet
     reference: ImageSet
     test: ImageSet
+
+
+def limited(images: Images, count: int) -> Images:
+    """A stratified draw of so many training images, if there are, and of test images alike."""
+    share = min(1.0, count / len(images.train))
+    train, test = (_drawn(each, share) for each in (images.train, images.test))
+    note = f"a trial on {len(train):,} of {len(images.train):,} training images"
+    return replace(images, train=train, test=test, notes=(*images.notes, note))
+
+
+def _drawn(images: ImageSet, share: float) -> ImageSet:
+    size = max(1, round(share * len(images)))
+    if size == len(images):
+        return images
+    return images.subset(stratified_draw(torch.arange(len(images)), images.labels, size, seed=0))
 
 
 def class_lines(parts: Parts, names: tuple[str, ...]) -> list[str]:

@@ -21,7 +21,7 @@ from benchmark_adapters.benchmarks.case_originals import (
     known_training,
     trained_on,
 )
-from benchmark_adapters.benchmarks.parts import Images, Parts, class_lines, held_out
+from benchmark_adapters.benchmarks.parts import Images, Parts, class_lines, held_out, limited
 from benchmark_adapters.benchmarks.sequence import turns_of
 from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED
 from benchmark_adapters.originals.load import load_original
@@ -67,7 +67,8 @@ class RealImages(Benchmark):
     a stratified draw that the seed decides, instead of all. reference_fraction: of the training
     set's size, held out for the stop rule: from the training set where the original is trained
     here, or was so (see `suli bench export`); from the test set where it is published and has seen
-    all training images.
+    all training images. limit_images: for a trial, a stratified draw of so many training images
+    and of test images in proportion; records name it, and no board has it among its options.
 
     original_a_seed: whether each seed has an original of its own; `{seed}` in `original` is the
     seed then. augmentation_name: of what the originals' recipe does to training images.
@@ -85,6 +86,7 @@ class RealImages(Benchmark):
     original: str | None = None
     retain_scored: int | None = field(default=None, metadata=bounds(at_least=1))
     reference_fraction: float = field(default=0.01, metadata=bounds(above=0, below=0.5))
+    limit_images: int | None = field(default=None, metadata=bounds(at_least=1))
 
     @abstractmethod
     def images(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
@@ -104,6 +106,13 @@ class RealImages(Benchmark):
             *loaded.notes,
             *class_lines(parts, names),
         )
+
+    def options(self) -> dict[str, Any]:
+        """See `Benchmark.options`; where no limit is set, none is told, as before there was one."""
+        told = super().options()
+        if self.limit_images is None:
+            del told["limit_images"]
+        return told
 
     def number_of_classes(self) -> int:
         """How many classes `data` has, which reads it."""
@@ -228,7 +237,8 @@ def _read(benchmark: RealImages, seed: int) -> _Loaded:
 @lru_cache(maxsize=2)
 def _images(benchmark: RealImages, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
     """Shared by the originals of all seeds."""
-    return benchmark.images(mean, std)
+    images = benchmark.images(mean, std)
+    return images if benchmark.limit_images is None else limited(images, benchmark.limit_images)
 
 
 def forget_what_was_read() -> None:

@@ -27,6 +27,11 @@ OPTIONS = (
     click.option(
         "--identities", type=int, metavar="N", help="Use the first N of vggface2-resnet50."
     ),
+    click.option(
+        "--limit-images", type=int, metavar="N",
+        help="A trial: draw N training images, and test images in proportion. Records say so, and "
+        "no leaderboard takes them.",
+    ),
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from accelerate import Accelerator
 from torch import nn
@@ -16,7 +16,7 @@ from benchmark_adapters.audit.observation_file import packed_observation
 from benchmark_adapters.grid.case_audits import audit_of, with_curves
 from benchmark_adapters.grid.case_values import write_values
 from benchmark_adapters.grid.plan import Cell
-from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, trained_before
+from benchmark_adapters.grid.retrains import RETRAIN, is_repeat, is_retrain, trained_before
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.grid.sequence import is_in_turn, run_in_turn
 from benchmark_adapters.grid.stored_retrained import StoredRetrained, find_retrained
@@ -26,6 +26,11 @@ from benchmark_adapters.records.run_record import Measured, run_record
 from suli_plugin.registry import Registry
 from suli_plugin.runner import run
 from suli_plugin.unlearned import Unlearned
+
+Evidence = bool | Literal["retrains"]
+"""Of which cells evidence is kept: of all, of none, or of the Retrains that others are compared
+with, which is enough for a run that was cut off to go on; then no model is looked at for an audit.
+"""
 
 
 @dataclass
@@ -39,7 +44,7 @@ class CellMaker:
     registry: Registry
     folder: Path
     accelerator: Accelerator
-    evidence: bool
+    evidence: Evidence
     run_cell: Callable[[Cell], dict[str, Any]] | None = None
     retrained: Callable[[Cell], StoredRetrained | None] | None = None
     scored: ScoredCase | None = None
@@ -68,7 +73,8 @@ class CellMaker:
         if there and logits:
             compared = scored.compare_again(there, logits)
             return with_curves(cell.path(self.folder), compared, scored), True
-        return _run_cell(cell, scored, self.registry, self.folder, self.evidence), False
+        kept = self.evidence is True or (bool(self.evidence) and is_retrain(cell.label))
+        return _run_cell(cell, scored, self.registry, self.folder, kept), False
 
     def audit(
         self, cells: Mapping[Cell, Mapping[str, Any]], values: bool = False
@@ -170,8 +176,8 @@ def _measured(
     if not evidence or not scored.accelerator.is_main_process:
         return measured
     stem = cell.path(folder).with_suffix("")
-    features = packed_observation(scored.observations[cell.label])
-    kept = write_evidence(stem, model, scored.logits, features)
     # What is in a file can be read again.
-    del scored.observations[cell.label]
+    seen = scored.observations.pop(cell.label, None)
+    features = packed_observation(seen) if seen is not None else None
+    kept = write_evidence(stem, model, scored.logits, features)
     return replace(measured, evidence=kept)

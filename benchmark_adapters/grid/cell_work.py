@@ -15,7 +15,7 @@ from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.observation_file import packed_observation
 from benchmark_adapters.audit.relearning import RelearnRates
 from benchmark_adapters.cluster.worker_accelerator import worker_accelerator
-from benchmark_adapters.grid.cell_maker import CellMaker
+from benchmark_adapters.grid.cell_maker import CellMaker, Evidence
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN
 from benchmark_adapters.grid.scored_case import ScoredCase
@@ -97,7 +97,7 @@ def told_by(made_on: str, record: dict[str, Any]) -> dict[str, Any]:
 class PanelWork:
     """Makes cells with the whole panel, as `run_grid` does. asked_by: the client's command."""
 
-    def __init__(self, benchmark: Benchmark, precision: str, *, evidence: bool) -> None:
+    def __init__(self, benchmark: Benchmark, precision: str, *, evidence: Evidence) -> None:
         self.benchmark, self.precision, self.evidence = benchmark, precision, evidence
         self.asked_by = command()
         self._cases: OrderedDict[tuple[str, int], ScoredCase] = OrderedDict()
@@ -132,7 +132,8 @@ class PanelWork:
         key = (cell.scenario, cell.seed)
         if key not in self._cases:
             accelerator = worker_accelerator(self.precision)
-            self._cases[key] = ScoredCase(self.benchmark, *key, accelerator)
+            audited = self.evidence != "retrains"
+            self._cases[key] = ScoredCase(self.benchmark, *key, accelerator, audited=audited)
             if len(self._cases) > CASES:
                 self._cases.popitem(last=False)
         self._cases.move_to_end(key)
@@ -171,7 +172,8 @@ def _given(
         return None
     features = cell.path(folder).with_suffix(FEATURES_SUFFIX)
     seen = scored.observations.get(cell.label)
-    packed = packed_observation(seen) if seen is not None else features.read_bytes()
+    packed = features.read_bytes() if features.is_file() else None
+    packed = packed_observation(seen) if seen is not None else packed
     return GivenRetrained(
         made.hash, made.relearn, packed_logits(scored.logits), packed, scored.rates
     )

@@ -77,6 +77,7 @@ def run_benchmark(
     image_size: int | None,
     age_groups: tuple[str, ...] | None,
     identities: int | None,
+    limit_images: int | None,
     methods: str | None,
     scenarios: str | None,
     seeds: str,
@@ -125,6 +126,7 @@ def run_benchmark(
                 "image_size": image_size,
                 "age_groups": age_groups,
                 "identities": identities,
+                "limit_images": limit_images,
             },
         )
 

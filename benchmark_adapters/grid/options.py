@@ -16,7 +16,8 @@ RETRAINS = 5
 OPTIONS = (
     click.option(
         "--methods", metavar="LIST",
-        help="Methods, METHOD or METHOD@PRESET; globs work, and `all` is each without presets.",
+        help="Methods, METHOD or METHOD@PRESET; globs work, `all` is each without presets, and "
+        "`forget-only` each of that group.",
     ),
     click.option(
         "--scenarios", metavar="LIST", help="Scenarios, class-3 or instance-64; globs work."

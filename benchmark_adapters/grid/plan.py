@@ -19,6 +19,7 @@ from benchmark_adapters.grid.choices import (
 from benchmark_adapters.grid.retrains import RETRAIN, audit_labels, settings_of
 from benchmark_adapters.records.run_record import cell_key
 from suli_plugin.benchmark import Benchmark, scope_of
+from suli_plugin.method_rows import FORGET_ONLY, group_of
 from suli_plugin.registry import Registry, without_choice
 from suli_plugin.request import Scope
 from suli_plugin.scenario import scenario_of
@@ -72,7 +73,8 @@ def plan(
 ) -> list[Cell]:
     """The cells to run. scenarios, methods: names and globs (default: the benchmark's own).
 
-    The method `all` is every registered one but other harnesses' own, without presets.
+    The method `all` is every registered one but other harnesses' own, without presets;
+    `forget-only` is those of them that train on the forget set alone, as `suli methods` has them.
 
     retrains: so many are trained for an audit of each case in which `retrain` runs, if they have
     the original's recipe, and what else an audit needs runs beside them; 0 for none.
@@ -153,9 +155,8 @@ def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -
     known = [*registry.labels(), *choices_of(benchmark)]
     found: dict[str, None] = {}
     for pattern in patterns or benchmark.methods:
-        matching = [label for label in known if fnmatchcase(label, pattern)]
-        if pattern == ALL:
-            matching = [name for name, cls in registry.unlearners.items() if not cls.peer]
+        matching = _group(pattern, registry)
+        matching = matching or [label for label in known if fnmatchcase(label, pattern)]
         if not matching and without_choice(pattern) != pattern:
             raise ValueError(f"{benchmark.name} has no choice of tuning for {pattern!r}")
         if not matching:
@@ -164,6 +165,14 @@ def _labels(benchmark: Benchmark, registry: Registry, patterns: Sequence[str]) -
             matching = [pattern]
         found.update(dict.fromkeys(matching))
     return list(found)
+
+
+def _group(word: str, registry: Registry) -> list[str]:
+    """The methods that a word stands for, without presets; none for any other word."""
+    own = {name: cls for name, cls in registry.unlearners.items() if not cls.peer}
+    if word == FORGET_ONLY:
+        return [name for name, cls in own.items() if group_of(cls) == FORGET_ONLY]
+    return list(own) if word == ALL else []
 
 
 def _cell(

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.cluster.crew import A_WORKER, Crew
-from benchmark_adapters.grid.cell_maker import CellMaker
+from benchmark_adapters.grid.cell_maker import CellMaker, Evidence
 from benchmark_adapters.grid.cell_order import CellOrder
 from benchmark_adapters.grid.cell_work import CellWork, PanelWork
 from benchmark_adapters.grid.handed_on import CaseData, Originals
@@ -37,7 +37,7 @@ def run_grid(
     accelerator: Accelerator,
     *,
     progress: Callable[[Cell], None] = lambda cell: None,
-    evidence: bool = True,
+    evidence: Evidence = True,
     values: bool = False,
     run_cell: Callable[[Cell], Record] | None = None,
     scored_case: Callable[[Cell], ScoredCase] | None = None,
@@ -49,15 +49,16 @@ def run_grid(
     Retrain comes first in each case, so that the others are compared with it; those of an earlier
     run are compared with a Retrain that came later by their kept logits. A cell that raises is
     named in the outcome and the others are run. progress: called before each cell. evidence:
-    keep weights and logits beside each record. values: where a case has no Retrains to judge by,
-    keep what the audit measures, see `write_values`. run_cell: makes a cell's record, for whoever
-    measures something else than the whole panel. scored_case: a cell's case, for whoever has it.
-    crew: workers that make the cells side by side, and leave the same folder. work: how they make
-    one, where that is not `PanelWork`.
+    keep weights and logits beside each record, see `Evidence`. values: where a case has no Retrains
+    to judge by, keep what the audit measures, see `write_values`. run_cell: makes a cell's record,
+    for whoever measures something else than the whole panel. scored_case: a cell's case, for
+    whoever has it. crew: workers that make the cells side by side, and leave the same folder. work:
+    how they make one, where that is not `PanelWork`.
     """
 
     def own_case(cell: Cell) -> ScoredCase:
-        return ScoredCase(benchmark, cell.scenario, cell.seed, accelerator)
+        audited = evidence != "retrains"
+        return ScoredCase(benchmark, cell.scenario, cell.seed, accelerator, audited=audited)
 
     made = CellMaker(scored_case or own_case, registry, folder, accelerator, evidence, run_cell)
     with RunLog(cells, folder, writes=accelerator.is_main_process) as log:

@@ -46,8 +46,9 @@ class ScoredCase:
     observations: what an audit looks at, by label, until it is written to a file. rates: at which
     models relearn, fixed on the retrained model.
 
-    case: if it was made otherwise, with another original, say. retrained: the retrained model
-    that the others are compared with, None while there is none.
+    case: if it was made otherwise, with another original, say. audited: whether models are looked
+    at as an audit does. retrained: the retrained model that the others are compared with, None
+    while there is none.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class ScoredCase:
         seed: int,
         accelerator: Accelerator,
         case: Case | None = None,
+        *,
+        audited: bool = True,
     ) -> None:
+        self.audited = audited
         self.benchmark, self.seed, self.accelerator = benchmark, seed, accelerator
         self.case = case if case is not None else benchmark.case(scenario, seed)
         self.logits: dict[str, Tensor] = {}
@@ -129,9 +133,9 @@ class ScoredCase:
         seen = observe(model, self.case, self.accelerator)
         agrees = self.has_recipe(recipe) if recipe is not None else None
         is_retrained = bool(agrees)
-        if is_retrained:
-            self.rates = self._rates_on(model)
-        self.observations[label] = self.observed(model, vars(seen))
+        if self.audited:
+            self.rates = self._rates_on(model) if is_retrained else self.rates
+            self.observations[label] = self.observed(model, vars(seen))
         self.logits = {name: getattr(seen, name).logits for name in self.sets}
         against = self._against(seen, is_retrained)
         metrics = panel(model, seen, self.case, self.accelerator, against)

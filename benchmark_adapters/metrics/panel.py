@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
-from benchmark_adapters.metrics.accuracy import accuracies, part
+from benchmark_adapters.metrics.accuracy import accuracies
 from benchmark_adapters.metrics.activation_distance import activation_distance
-from benchmark_adapters.metrics.average_gap import SalunScores, average_gap, unlearning_accuracy
+from benchmark_adapters.metrics.average_gap import SalunScores, average_gap
 from benchmark_adapters.metrics.js_divergence import js_divergence
 from benchmark_adapters.metrics.linear_probe import linear_probe
-from benchmark_adapters.metrics.mia_efficacy import entropy_membership, mia_efficacy
-from benchmark_adapters.metrics.probabilities import probabilities, true_class_confidence
+from benchmark_adapters.metrics.mia_efficacy import entropy_membership
+from benchmark_adapters.metrics.probabilities import probabilities
 from benchmark_adapters.metrics.relearn_time import RelearnTime, anamnesis_index, relearn_time
+from benchmark_adapters.metrics.salun_scores import accuracies_of, salun_scores, unseen_of_retain
 from benchmark_adapters.metrics.scoring import loss_attack, of_classes
-from benchmark_adapters.metrics.tow import Accuracies, tow
+from benchmark_adapters.metrics.tow import tow
 from benchmark_adapters.metrics.zrf import zrf
 from suli_plugin.benchmark import Case
 from suli_plugin.evaluation import Predictions, evaluate
@@ -49,6 +50,15 @@ class Retrained:
     seen: Observed
     relearn: RelearnTime | None
     hash: str
+    _scores: dict[tuple[Sequence[int], int], SalunScores] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def salun(self, classes: tuple[int, ...], seed: int) -> SalunScores:
+        """Its scores, which all models of a case are compared with, found once."""
+        if (classes, seed) not in self._scores:
+            self._scores[classes, seed] = _salun(self.seen, classes, seed)
+        return self._scores[classes, seed]
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,8 @@ def panel(
 ) -> dict[str, float]:
     """Every metric of a model: those of its logits, of its features, and of relearning.
 
-    seen: what `observe` found with it. To those of `logit_metrics` are added `zrf` and, with
-    relearning, `relearn_updates` (mini-batches of the forget set; `relearn_reached` is 0 if they
+    seen: what `observe` found with it. To those of `logit_panel` are added, with relearning,
+    `relearn_updates` (mini-batches of the forget set; `relearn_reached` is 0 if they
     ran out) and `anamnesis_index` (left out where it is undefined); class-wise `linear_probe_*`.
     """
     return {
@@ -119,23 +129,21 @@ def logit_panel(seen: Observed, classes: Sequence[int], against: Yardstick) -> d
 
     classes: the forgotten ones; empty for instance-wise.
     """
-    retrained = against.retrained
     untrained = probabilities(against.untrained.logits)
+    salun = _salun(seen, classes, against.seed)
     return {
-        **logit_metrics(seen, classes, seed=against.seed),
-        **(compared(seen, classes, retrained.seen, against.seed) if retrained else {}),
+        **_logit_metrics(seen, classes, against.seed, salun),
+        **_compared(seen, classes, against, salun),
         "zrf": zrf(probabilities(seen.forget.logits), untrained),
     }
 
 
-def logit_metrics(seen: Observed, classes: Sequence[int], *, seed: int) -> dict[str, float]:
-    """The metrics of one model's logits alone, fractions in [0, 1].
-
-    classes: the forgotten ones; empty for instance-wise.
-    """
+def _logit_metrics(
+    seen: Observed, classes: Sequence[int], seed: int, salun: SalunScores
+) -> dict[str, float]:
+    """The metrics of one model's logits alone, fractions in [0, 1]."""
     attack = loss_attack(seen.forget, seen.test, classes, seed=seed)
-    salun = _salun(seen, classes, seed)
-    unseen = _unseen_of_retain(seen, classes)
+    unseen = unseen_of_retain(seen.test, classes)
     entropies = (p.entropies() for p in (seen.forget, seen.retain, unseen))
     return {
         **accuracies(seen.forget, seen.retain, seen.test, classes),
@@ -149,20 +157,23 @@ def logit_metrics(seen: Observed, classes: Sequence[int], *, seed: int) -> dict[
     }
 
 
-def compared(
-    seen: Observed, classes: Sequence[int], retrained: Observed, seed: int
+def _compared(
+    seen: Observed, classes: Sequence[int], against: Yardstick, salun: SalunScores
 ) -> dict[str, float]:
     """The metrics of two models' logits: distances to Retrain on the forget set, and gaps.
 
-    `activation_distance` is L2, at most sqrt 2; `js_divergence` is in base 2.
+    `activation_distance` is L2, at most sqrt 2; `js_divergence` is in base 2. None without Retrain.
     """
+    if against.retrained is None:
+        return {}
+    retrained = against.retrained.seen
     ours, theirs = probabilities(seen.forget.logits), probabilities(retrained.forget.logits)
-    salun, gold = _salun(seen, classes, seed), _salun(retrained, classes, seed)
+    gold = salun if retrained is seen else against.retrained.salun(tuple(classes), against.seed)
     return {
         "activation_distance": activation_distance(ours, theirs, norm="l2"),
         "js_divergence": js_divergence(ours, theirs, base=2),
         "average_gap": average_gap(salun, gold),
-        "tow": tow(_accuracies(salun), _accuracies(gold)),
+        "tow": tow(accuracies_of(salun), accuracies_of(gold)),
     }
 
 
@@ -185,21 +196,7 @@ def relearning(time: RelearnTime | None, retrained: Retrained | None) -> dict[st
 
 
 def _salun(seen: Observed, classes: Sequence[int], seed: int) -> SalunScores:
-    unseen = _unseen_of_retain(seen, classes)
-    confidences = (
-        true_class_confidence(p.logits, p.labels) for p in (seen.forget, seen.retain, unseen)
-    )
-    return SalunScores(
-        unlearning_accuracy(seen.forget.accuracy()),
-        seen.retain.accuracy(),
-        unseen.accuracy(),
-        mia_efficacy(*confidences, seed=seed),
-    )
-
-
-def _unseen_of_retain(seen: Observed, classes: Sequence[int]) -> Predictions:
-    """Test images as the retain set has them: SalUn drops the forgotten classes."""
-    return part(seen.test, ~of_classes(seen.test.labels, classes))
+    return salun_scores(seen.forget, seen.retain, seen.test, classes, seed=seed)
 
 
 def _probe(seen: Observed, classes: Sequence[int], seed: int) -> dict[str, float]:
@@ -218,10 +215,6 @@ def _probe(seen: Observed, classes: Sequence[int], seed: int) -> dict[str, float
         "linear_probe_forget_accuracy": found.forget_accuracy,
         "linear_probe_retain_accuracy": found.retain_accuracy,
     }
-
-
-def _accuracies(salun: SalunScores) -> Accuracies:
-    return Accuracies(1 - salun.unlearning_accuracy, salun.retain_accuracy, salun.test_accuracy)
 
 
 def _watched(case: Case) -> ImageSet:

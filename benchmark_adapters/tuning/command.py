@@ -65,6 +65,7 @@ def tune(
     image_size: int | None,
     age_groups: tuple[str, ...] | None,
     identities: int | None,
+    limit_images: int | None,
     methods: str | None,
     scenarios: str | None,
     changes: Sequence[str],
@@ -120,6 +121,7 @@ def tune(
                 "image_size": image_size,
                 "age_groups": age_groups,
                 "identities": identities,
+                "limit_images": limit_images,
             },
         )
         tuning = Tuning(

@@ -125,6 +125,23 @@ def test_of_the_retain_set_a_stratified_draw_is_scored_if_asked_for(digits, orig
     assert case(scored=None).retain_sample is None and case(scored=10_000).retain_sample is None
 
 
+def test_a_trial_is_on_a_stratified_draw_and_its_records_say_so(digits, tmp_path):
+    made = Quick(data=str(digits), limit_images=100)
+    case = made.case("class-3", 0)
+    assert len(ids(case.forget, case.retain, case.reference)) == 100 and len(case.test) == 75
+    assert set(case.test.labels.tolist()) == set(range(10))
+    assert made.options()["limit_images"] == 100 and Quick(**made.options()) == made
+    assert "a trial on 100 of 400 training images" in made.describe()
+    # More than there are is no limit; without one nothing is told of it, as before there was any.
+    assert Quick(data=str(digits), limit_images=9_999).fingerprint("class-3", 0) == Quick(
+        data=str(digits)
+    ).fingerprint("class-3", 0)
+    assert "limit_images" not in Quick(data=str(digits)).options()
+    done = suli("bench", "run", "cifar10-resnet20", "--data", digits, "--limit-images", 100,
+                "--methods", "logit_mask", "--dry-run", "--output", tmp_path)  # fmt: skip
+    assert "a trial on 100 of 400 training images" in done.stderr
+
+
 def test_fingerprints_differ_when_anything_differs(digits, original, tmp_path):
     @dataclass(frozen=True, kw_only=True)
     class Longer(Cifar10ResNet20):
@@ -147,6 +164,7 @@ def test_fingerprints_differ_when_anything_differs(digits, original, tmp_path):
         Quick(**data).fingerprint("class-1", 1),
         Quick(**data, retain_scored=50).fingerprint("class-1", 0),
         Quick(**data, reference_fraction=0.02).fingerprint("class-1", 0),
+        Quick(**data, limit_images=200).fingerprint("class-1", 0),
         Quick(**data, original=str(original)).fingerprint("class-1", 0),
         Quick(**data, original=str(tmp_path / "a")).fingerprint("class-1", 0),
         Quick(**data, original=str(tmp_path / "b")).fingerprint("class-1", 0),

@@ -90,6 +90,10 @@ def test_all_is_every_method_that_has_the_scope_without_presets_and_peers():
         named = [n for n, cls in REGISTRY.unlearners.items() if scope_of(scenario) in cls.needs]
         assert labels(scenario, "all", "suli@tuned", "su") == [*named, "suli@tuned"]
         assert "theirs" in labels(scenario, "all", "the*")
+        forget_only = labels(scenario, "forget-only")
+        assert {"suli", "neg_grad", "adv_imp"} <= set(forget_only) < set(named)
+        assert not {"finetune", "amnesiac", "original", "retrain", "theirs"} & set(forget_only)
+        assert labels(scenario, "forget-only", "original") == [*forget_only, "original"]
     assert "logit_mask" not in labels("instance-64", "all")
 
 

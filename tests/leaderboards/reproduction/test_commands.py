@@ -22,7 +22,8 @@ from suli_plugin.plugins import load_plugins
 
 RESULTS = ROOT / "leaderboards" / "results"
 REGISTRY = load_plugins(strict=True)
-GIVEN = ("data", "original", "retain_scored", "image_size", "age_groups", "identities")
+GIVEN = ("data", "original", "retain_scored", "image_size", "age_groups", "identities",
+         "limit_images")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
