@@ -72,10 +72,16 @@ class Computation:
             output = model(in_layout(batch.images, self.channels_last))
         return self.logits_of(output).float()
 
-    def shuffled(self, images: ImageSet, batch_size: int) -> Sequence[Tensor]:
-        """All positions in a random order, in batches; the last one may be smaller."""
+    def shuffled(
+        self, images: ImageSet, batch_size: int, *, even: bool = False
+    ) -> Sequence[Tensor]:
+        """All positions in a random order, in batches; the last one may be smaller.
+
+        even: as many batches, of sizes that differ by one at most.
+        """
         order = torch.randperm(len(images), generator=self.generator)
-        return torch.split(order, batch_size)
+        batches = order.split(batch_size)
+        return order.tensor_split(len(batches)) if even else batches
 
     def gradients(
         self, model: nn.Module, images: ImageSet, loss: Loss, *, batch_size: int

@@ -36,11 +36,12 @@ class Trainer(Computation):
     watch: Watch = lambda terms: nullcontext()
 
     def epochs(
-        self, images: ImageSet, loss: Loss, *, epochs: int, batch_size: int
+        self, images: ImageSet, loss: Loss, *, epochs: int, batch_size: int, even: bool = False
     ) -> Iterator[Round]:
-        """One round an epoch over all images in a new random order."""
+        """One round an epoch over all images in a new random order; even: see `shuffled`."""
         for _ in range(epochs):
-            yield Round([[Term(images, p, loss)] for p in self.shuffled(images, batch_size)])
+            batches = self.shuffled(images, batch_size, even=even)
+            yield Round([[Term(images, positions, loss)] for positions in batches])
 
     def train(
         self,

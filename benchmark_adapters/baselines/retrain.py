@@ -24,6 +24,8 @@ from suli_plugin.unlearner import Resource, Scope, Unlearner
 FIRST = 1
 # Far from the seeds of runs and of originals, so that no repeat equals another training.
 REPEAT_SEED = 20_000
+# A recipe that was written down before there was such a field says nothing of it.
+UNSAID = {"plain_epochs": 0, "even_batches": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +34,11 @@ class Retrain(Unlearner):
 
     The defaults are a 30-epoch recipe for 32x32 images; a benchmark sets the recipe of its
     original. lr: the peak of the cycle, reached after `warm_up` of all steps. plain_epochs: so many
-    of the last epochs see images without augmentation, as methods and tests do. repeat: which of
-    several trainings by one recipe this is: the first has the run's seed, every other a seed of
-    its own that is the same in all runs. The presets `@2`, `@3`, ... are repeats.
+    of the last epochs see images without augmentation, as methods and tests do. even_batches: an
+    epoch's batches differ by one image at most, so that none is a remainder of a few images, whose
+    gradient and BatchNorm statistics are noise. repeat: which of several trainings by one recipe
+    this is: the first has the run's seed, every other a seed of its own that is the same in all
+    runs. The presets `@2`, `@3`, ... are repeats.
     """
 
     name: ClassVar[str] = "retrain"
@@ -56,6 +60,7 @@ class Retrain(Unlearner):
     warm_up: float = field(default=0.2, metadata=bounds(above=0, below=1))
     batch_norm: BatchNorm = "update"
     plain_epochs: int = field(default=0, metadata=bounds(at_least=0) | added_later())
+    even_batches: bool = field(default=False, metadata=added_later())
     repeat: int = field(default=FIRST, metadata=bounds(at_least=0) | added_later())
 
     @classmethod
@@ -66,17 +71,10 @@ class Retrain(Unlearner):
         return super().preset(name, scope)
 
     def recipe(self) -> dict[str, Any]:
-        """The hyper-parameters without the number of the repeat; no plain epochs are left out.
-
-        Recipes that were written down before there were any say nothing of them.
-        """
+        """The hyper-parameters without the number of the repeat, and without what is `UNSAID`."""
         values = self.hyperparameters()
         del values["repeat"]
-        return (
-            values
-            if values["plain_epochs"]
-            else {k: v for k, v in values.items() if k != "plain_epochs"}
-        )
+        return {name: value for name, value in values.items() if value != UNSAID.get(name)}
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""
@@ -102,7 +100,13 @@ class Retrain(Unlearner):
         plain.augment = None
         last = min(self.plain_epochs, epochs)
         for part, count in ((images, epochs - last), (plain, last)):
-            yield from trainer.epochs(part, cross_entropy, epochs=count, batch_size=self.batch_size)
+            yield from trainer.epochs(
+                part,
+                cross_entropy,
+                epochs=count,
+                batch_size=self.batch_size,
+                even=self.even_batches,
+            )
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return SGD(

@@ -96,12 +96,14 @@ class SalUn(Unlearner):
         return model
 
     def _epochs(self, model: nn.Module, session: Session) -> Iterator[Round]:
-        options = {"epochs": self.epochs, "batch_size": self.batch_size}
-        if self.method == "finetune":
-            return session.epochs(session.retain, cross_entropy, **options)
-        if self.method == "neg_grad":
-            return session.epochs(session.forget, _ascent, **options)
-        return self._relabelled_epochs(model, session)
+        if self.method == "random_label":
+            return self._relabelled_epochs(model, session)
+        images, loss = (
+            (session.retain, cross_entropy)
+            if self.method == "finetune"
+            else (session.forget, _ascent)
+        )
+        return session.epochs(images, loss, epochs=self.epochs, batch_size=self.batch_size)
 
     def _relabelled_epochs(self, model: nn.Module, session: Session) -> Iterator[Round]:
         outputs = session.predict(model, session.forget).logits.shape[1]

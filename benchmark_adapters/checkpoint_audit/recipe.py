@@ -11,7 +11,7 @@ import torch
 
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.spread import Spread, limit
-from benchmark_adapters.baselines.retrain import Retrain
+from benchmark_adapters.baselines.retrain import UNSAID, Retrain
 from benchmark_adapters.benchmarks.case_originals import AUGMENTATION, SEED, TRAINING_SET
 
 # What a Retrain may lack of the original's accuracy on retained classes, whatever its spread.
@@ -42,11 +42,10 @@ def agreement_of_trained(
     augmentation: of the Retrains' images, by its name, None without.
     """
     known, own = known_recipe(training), retrain.hyperparameters()
-    differing = [name for name, value in known.items() if value != own[name]]
-    # A whole recipe that says nothing of plain epochs was without: see `Retrain.recipe`.
     whole = known.keys() >= Retrain().recipe().keys()
-    if whole and "plain_epochs" not in known and retrain.plain_epochs:
-        differing.append("plain_epochs")
+    if whole:
+        known = {**UNSAID, **known}
+    differing = [name for name, value in known.items() if value != own[name]]
     if isinstance(training, Mapping) and training.get(AUGMENTATION, augmentation) != augmentation:
         differing.append(AUGMENTATION)
     if differing:

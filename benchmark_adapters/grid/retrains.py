@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark_adapters.baselines.retrain import FIRST, Retrain
+from benchmark_adapters.baselines.retrain import FIRST, UNSAID, Retrain
 from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.provenance import versions
 from benchmark_adapters.records.record import read_record
@@ -65,8 +65,8 @@ def same_recipe(recipe: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> 
 
 
 def _compared(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Which repeat it is makes no other recipe; older records and recipes lack plain epochs."""
-    return {"plain_epochs": 0, **fields, "repeat": 0}
+    """Which repeat it is makes no other recipe."""
+    return {**UNSAID, **fields, "repeat": 0}
 
 
 def is_yardstick(record: Mapping[str, Any]) -> bool:

@@ -39,7 +39,24 @@ def test_the_last_plain_epochs_see_images_without_augmentation():
     assert asked.retain.augment is blackened
 
 
-def test_a_recipe_says_nothing_of_plain_epochs_that_there_are_none_of():
-    assert "plain_epochs" not in Retrain().recipe()
+@pytest.mark.parametrize("even", [False, True])
+def test_even_batches_leave_no_remainder_of_a_few_images(even):
+    asked, seen = request("instance-wise"), []
+
+    def counted(images, generator):
+        seen.append(len(images))
+        return images
+
+    asked.retain.augment = counted
+    count = len(asked.retain)
+    plan = Retrain(epochs=1, batch_size=count // 2 - 1, even_batches=even)
+    done = run(plan, convnet(), asked, accelerator=Accelerator(cpu=True), seed=0)
+    assert sum(seen) == count and len(seen) == done.history[-1].step == 3
+    assert (min(seen) >= count // 3) is even
+
+
+def test_a_recipe_says_nothing_of_what_there_was_not_when_older_ones_were_written():
+    assert not {"plain_epochs", "even_batches"} & Retrain().recipe().keys()
+    assert Retrain(even_batches=True).recipe()["even_batches"] is True
     assert Retrain(plain_epochs=2).recipe()["plain_epochs"] == 2
     assert Retrain(**Retrain(plain_epochs=2).recipe()) == Retrain(plain_epochs=2)

@@ -1,5 +1,6 @@
 """Which Retrains are a yardstick: what files say of their recipe, and what their answers show."""
 
+import pytest
 import torch
 
 from benchmark_adapters.audit.observation import Observation
@@ -21,13 +22,14 @@ def test_a_whole_recipe_that_is_the_same_agrees():
     assert differs.same is False and "another epochs" in differs.why
 
 
-def test_epochs_without_augmentation_are_part_of_the_recipe():
-    training = Retrain(epochs=5, plain_epochs=2).recipe()
-    assert known_recipe(training)["plain_epochs"] == 2
-    assert agreement_of_trained(training, Retrain(epochs=5, plain_epochs=2)).same is True
-    assert agreement_of_trained(training, Retrain(epochs=5)).same is False
+@pytest.mark.parametrize("name, value", [("plain_epochs", 2), ("even_batches", True)])
+def test_what_older_recipes_do_not_say_is_part_of_the_recipe(name, value):
+    retrain = Retrain(epochs=5, **{name: value})
+    assert known_recipe(retrain.recipe())[name] == value
+    assert agreement_of_trained(retrain.recipe(), retrain).same is True
+    assert agreement_of_trained(retrain.recipe(), Retrain(epochs=5)).same is False
     before = Retrain(epochs=5).recipe()
-    assert agreement_of_trained(before, Retrain(epochs=5, plain_epochs=2)).same is False
+    assert agreement_of_trained(before, retrain).same is False
 
 
 def test_augmentation_is_part_of_the_recipe_where_it_is_told():
