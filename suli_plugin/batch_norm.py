@@ -113,10 +113,19 @@ def _lone_values_spared(model: nn.Module) -> Iterator[None]:
 
 def _spare_lone_value(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
     """One value a channel has no batch statistics: use the running ones for that batch."""
+    if torch.compiler.is_compiling():
+        # A batch of one is never compiled, see `ForwardPasses`.
+        return
     if layer.training and inputs[0].numel() == inputs[0].shape[1]:
         layer.training, layer.spared = False, True  # type: ignore[assignment]  # a mark for _spared
 
 
 def _spared(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    if torch.compiler.is_compiling():
+        return
     if layer.__dict__.pop("spared", False):
         layer.training = True
+
+
+SPARING = (_spare_lone_value, _spared)
+"""The hooks that this file leaves on layers."""

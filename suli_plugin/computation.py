@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from suli_plugin.batch_norm import evaluation_mode
+from suli_plugin.compiled import ForwardPasses
 from suli_plugin.cost import Passes, StepClock
 from suli_plugin.evaluation import Predictions, evaluate, in_layout
 from suli_plugin.images import Batch, ImageSet
@@ -35,6 +35,7 @@ class Computation:
 
     def __post_init__(self) -> None:
         self.update_clock = StepClock(self.device)
+        self.forward_passes = ForwardPasses(self.accelerator)
         self.generator = torch.Generator().manual_seed(self.seed)
         rank = self.accelerator.process_index
         self.augmentation = torch.Generator().manual_seed(self.seed + 1_000_003 * (rank + 1))
@@ -64,13 +65,19 @@ class Computation:
             mixed_precision=True,
             channels_last=self.channels_last,
             features=features,
+            forward=self.forward_passes,
         )
 
     def forward(self, model: nn.Module, batch: Batch, *, full_precision: bool = False) -> Tensor:
-        """Logits (B, K) float32 of a batch, in the run's precision or in float32."""
-        with nullcontext() if full_precision else self.accelerator.autocast():
-            output = model(in_layout(batch.images, self.channels_last))
-        return self.logits_of(output).float()
+        """Logits (B, K) float32 of a batch, in the run's precision and compiled, if it is so.
+
+        full_precision: in float32 and as the model is, for losses made of gradients.
+        """
+        images = in_layout(batch.images, self.channels_last)
+        if full_precision:
+            return self.logits_of(model(images)).float()
+        with self.accelerator.autocast():
+            return self.logits_of(self.forward_passes(model, images)).float()
 
     def shuffled(
         self, images: ImageSet, batch_size: int, *, even: bool = False

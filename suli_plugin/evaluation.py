@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -14,6 +16,8 @@ from suli_plugin.divergence import Diverged
 from suli_plugin.features import FeatureRows, penultimate_features
 from suli_plugin.images import ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
+
+Forward = Callable[[nn.Module, Tensor], Any]
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,15 @@ def evaluate(
     channels_last: bool = False,
     batch_size: int = 500,
     features: bool = False,
+    forward: Forward = lambda model, images: model(images),
 ) -> Predictions:
     """Predict every image once; each process takes a share and all get the whole.
 
     Scores are float32; `mixed_precision` uses the accelerator's precision instead (what a method
     does between steps). features: keep the penultimate features of the same pass, too, 4 N D
-    bytes. Raises ValueError for an empty set, a label outside the model's outputs, and a model
-    whose features cannot be told; Diverged for non-finite logits.
+    bytes. forward: makes a model's output of images. Raises ValueError for an empty set, a label
+    outside the model's outputs, and a model whose features cannot be told; Diverged for non-finite
+    logits.
     """
     if len(images) == 0:
         raise ValueError(f"the {images.kind} set is empty, expected at least one image")
@@ -72,7 +78,7 @@ def evaluate(
         parts = []
         for part in batches:
             on_device = device_images(images, part, accelerator.device, channels_last)
-            parts.append(logits_of(model(on_device)).float())
+            parts.append(logits_of(forward(model, on_device)).float())
             if latest is not None:
                 rows.add(latest())
     logits = _of_all_processes(torch.cat(parts), share, len(images), accelerator).cpu()

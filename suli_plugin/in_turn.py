@@ -36,6 +36,7 @@ def joined(model: nn.Module, unlearner: Unlearner, parts: Sequence[Mapping[str, 
         processes=last["processes"],
         device=last["device"],
         notes={"in_turn": notes} if any(notes) else {},
+        compiled=last.get("compiled"),
     )
 
 

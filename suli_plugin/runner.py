@@ -110,6 +110,7 @@ def _result(
         device=device_name(accelerator.device),
         notes=session.notes,
         by_products=session.by_products,
+        compiled=session.forward_passes.compiler,
     )
 
 

@@ -22,6 +22,7 @@ class Unlearned:
 
     seconds: update and total. passes: samples forwarded and backwarded, by kind of data (the
     runner's check of one image a set is not counted). precision, processes, device: how.
+    compiled: the compiler of its forward passes, None for none.
     notes: what the method found out (the hit rate of an attack, say), JSON-able.
     by_products: networks that the method leaves beside the unlearned one (LIRF's deposit, say);
     no record and no published checkpoint holds them, so keep what you need.
@@ -40,6 +41,7 @@ class Unlearned:
     device: str
     notes: dict[str, Any] = field(default_factory=dict)
     by_products: dict[str, nn.Module] = field(default_factory=dict)
+    compiled: str | None = None
 
     @property
     def steps(self) -> int:
@@ -47,7 +49,10 @@ class Unlearned:
         return self.history[-1].step if self.history else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """All but the model, JSON-able, under the fixed keys of a record."""
+        """All but the model, JSON-able, under the fixed keys of a record.
+
+        Who compiled nothing says nothing of it.
+        """
         return {
             "method": self.unlearner.name,
             "hyperparameters": self.unlearner.hyperparameters(),
@@ -61,6 +66,7 @@ class Unlearned:
             "processes": self.processes,
             "device": self.device,
             "notes": self.notes,
+            **({} if self.compiled is None else {"compiled": self.compiled}),
         }
 
 

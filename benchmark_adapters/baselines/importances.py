@@ -100,4 +100,5 @@ def _computation(model: nn.Module, session: Session) -> list[Any]:
         session.accelerator.mixed_precision,
         session.accelerator.num_processes,
         session.channels_last,
+        *filter(None, [session.forward_passes.compiler]),
     ]

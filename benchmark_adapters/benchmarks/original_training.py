@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.records.provenance import state_hash, versions
+from suli_plugin.compiled import compiled_by
 from suli_plugin.failure import DoesNotApply
 from suli_plugin.images import ImageSet
 from suli_plugin.kept_tensors import cache_folder, kept_tensors
@@ -109,6 +110,7 @@ class OriginalTraining:
             self.accelerator.mixed_precision,
             self.accelerator.num_processes,
             versions()["torch"],
+            *filter(None, [compiled_by(self.accelerator)]),
         ]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
 

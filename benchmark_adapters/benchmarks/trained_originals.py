@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from benchmark_adapters.baselines.retrain import Retrain
+from suli_plugin.compiled import compiled_by
 from suli_plugin.images import ImageSet
 from suli_plugin.kept_tensors import kept_tensors
 from suli_plugin.runner import run
@@ -29,7 +30,7 @@ def trained_original(
     """The original that a recipe makes of these images, on the CPU.
 
     key: a hash of images, recipe and network. The weights are kept in the cache folder
-    (SULI_CACHE), under the key, the precision they were trained in, and the seed.
+    (SULI_CACHE), under the key, the precision and compiler they were trained with, and the seed.
     """
     model = fresh_model()
 
@@ -45,5 +46,7 @@ def trained_original(
 
 def kept_name(key: str, seed: int, accelerator: Accelerator) -> str:
     """The name under which such an original is kept, see `kept_tensors`."""
-    name = f"trained-original-{key[:32]}-{accelerator.mixed_precision}"
+    compiler = compiled_by(accelerator)
+    how = f"{accelerator.mixed_precision}-{compiler}" if compiler else accelerator.mixed_precision
+    name = f"trained-original-{key[:32]}-{how}"
     return name if seed == ORIGINAL_SEED else f"{name}-{seed}"

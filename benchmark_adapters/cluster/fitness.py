@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchmark_adapters.cluster.worker_accelerator import Arithmetic
     from suli_plugin.benchmark import Benchmark
     from suli_plugin.registry import Registry
 
@@ -30,7 +31,7 @@ class Wanted:
     scenario: str
     seed: int
     case: str
-    precision: str
+    arithmetic: Arithmetic
     device: str | None = None
 
     def on(self, device: str) -> Wanted:
@@ -54,7 +55,7 @@ def wanted_for(
     seed: int,
     benchmark: Benchmark,
     registry: Registry,
-    precision: str,
+    arithmetic: Arithmetic,
 ) -> Wanted:
     """What the cells of these methods want. scenario, seed: of any of them."""
     from benchmark_adapters.records.provenance import git_commit, versions
@@ -69,7 +70,7 @@ def wanted_for(
         scenario=scenario,
         seed=seed,
         case=benchmark.fingerprint(scenario, seed),
-        precision=precision,
+        arithmetic=arithmetic,
     )
 
 
@@ -85,7 +86,7 @@ def look(wanted: Wanted) -> Found:
     from benchmark_adapters.cluster.worker_accelerator import worker_accelerator
     from suli_plugin.runner import device_name
 
-    device = device_name(worker_accelerator(wanted.precision).device)
+    device = device_name(worker_accelerator(wanted.arithmetic).device)
     problems = (*_other_data(wanted), *_other_device(wanted, device))
     gpu = worker.state.total_resources.get("GPU", 0) >= 1
     return Found(problems, device, gpu, bool(worker.nanny))

@@ -13,6 +13,7 @@ from benchmark_adapters.deletion.measures import worst_kept
 from benchmark_adapters.deletion.request_rates import rises
 from benchmark_adapters.deletion.requests_card import requests_section
 from benchmark_adapters.deletion.wording import copies_counted, counted, plain
+from benchmark_adapters.records.run_record import precision_told
 
 _USE = """## Use
 
@@ -202,7 +203,8 @@ def _method(record: Mapping[str, Any]) -> str:
         f"{record['plugin']['version']}, seed {record['seed']}, {record['scope']}. It stopped "
         f"because: {record['stop_reason']}. {seconds['total']:.1f} s in all, "
         f"{seconds['update']:.1f} s of it in parameter updates, on {record['hardware']}, "
-        f"mixed precision: {record['precision']}.\n\n| hyper-parameter | value |\n|---|---|\n{rows}"
+        f"mixed precision: {precision_told(record)}.\n\n"
+        f"| hyper-parameter | value |\n|---|---|\n{rows}"
     )
 
 

@@ -153,6 +153,8 @@ _RECORD = {
     "created": MOMENT,
     "digest": SHA256,
 }
+# Said where it is so; that it is not dropped is in the cell's hash.
+_SOMETIMES = {"compiled": TEXT}
 _OLDER = {
     "format": one_of(WITHOUT_PARENT),
     "original": an_object(_ORIGINAL),
@@ -167,7 +169,7 @@ _OLDER = {
     "judgement": an_object(_JUDGEMENT),
     "not_measured": named(TEXT),
     "reads": listed(one_of(*RESOURCES)),
-    "record": an_object(_RECORD),
+    "record": an_object(_RECORD, _SOMETIMES),
     "versions": an_object(dict.fromkeys(DATA_LIBRARIES, TEXT)),
     "digest": SHA256,
 }

@@ -11,6 +11,7 @@ from benchmark_adapters.deletion.check import Check, differences, unknown
 from benchmark_adapters.deletion.request import DeletionRequest
 from benchmark_adapters.deletion.score_checks import compared
 from benchmark_adapters.records.provenance import hardware, versions
+from suli_plugin.compiled import check_compiler, compiled_by, made_accelerator
 from suli_plugin.divergence import Diverged
 
 # How far the scores of a run elsewhere may be from the record's: the most that any method's
@@ -37,12 +38,20 @@ _OF_THE_MACHINE = ("unlearned_hash", "history", "passes", "stop_reason", "notes"
 
 
 def accelerator_of(record: Mapping[str, Any]) -> Accelerator:
-    """The record's precision, and the CPU where it was run on one; else what there is here."""
+    """The record's precision and compiler, and the CPU where it was run on one; else what there is.
+
+    Raises ValueError where the record's run was compiled and torch.compile lacks something here.
+    """
     try:
-        return Accelerator(cpu=record["device"] == "cpu", mixed_precision=record["precision"])
+        made = made_accelerator(
+            record["precision"], record.get("compiled", "no"), cpu=record["device"] == "cpu"
+        )
     except ValueError:
         # A precision that this machine or process does not have.
         return Accelerator()
+    if compiled_by(made) is not None:
+        check_compiler(made)
+    return made
 
 
 def rerun_checks(
@@ -56,6 +65,9 @@ def rerun_checks(
     record, what = receipt["record"], "weights run again"
     if accelerator.mixed_precision != record["precision"]:
         return [unknown(what, f"it was run in the precision {record['precision']}")]
+    if compiled_by(accelerator) != record.get("compiled"):
+        how = record.get("compiled", "nothing")
+        return [unknown(what, f"its forward passes were compiled by {how}")]
     try:
         outcome = request.fulfil(accelerator, allow_unchanged=True)
     except (Diverged, RuntimeError, ValueError) as error:

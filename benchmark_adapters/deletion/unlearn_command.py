@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark_adapters.command_line.command_accelerator import command_accelerator
+from benchmark_adapters.command_line.command_accelerator import command_accelerator, compile_option
 from benchmark_adapters.command_line.one_line_errors import one_line_errors
 from benchmark_adapters.deletion.data_options import (
     dataset,
@@ -85,6 +85,7 @@ def register_commands(cli: click.Group) -> None:
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True
 )
+@compile_option
 @image_options
 @facts_options
 @as_json
@@ -124,7 +125,7 @@ def unlearn(**options: Any) -> None:
         from benchmark_adapters.deletion.signature import signing_with
 
         signed = signing_with(options["sign"], identity=options["sign_identity"])
-        accelerator = command_accelerator(options["mixed_precision"])
+        accelerator = command_accelerator(options["mixed_precision"], compiled=options["compiled"])
         request, data = request_of(options, accelerator)
     if accelerator.is_main_process:
         announce(request)

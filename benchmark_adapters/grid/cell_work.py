@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.observation_file import packed_observation
 from benchmark_adapters.audit.relearning import RelearnRates
-from benchmark_adapters.cluster.worker_accelerator import worker_accelerator
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic, worker_accelerator
 from benchmark_adapters.grid.cell_maker import CellMaker, Evidence
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import RETRAIN
@@ -97,8 +97,8 @@ def told_by(made_on: str, record: dict[str, Any]) -> dict[str, Any]:
 class PanelWork:
     """Makes cells with the whole panel, as `run_grid` does. asked_by: the client's command."""
 
-    def __init__(self, benchmark: Benchmark, precision: str, *, evidence: Evidence) -> None:
-        self.benchmark, self.precision, self.evidence = benchmark, precision, evidence
+    def __init__(self, benchmark: Benchmark, arithmetic: Arithmetic, *, evidence: Evidence) -> None:
+        self.benchmark, self.arithmetic, self.evidence = benchmark, arithmetic, evidence
         self.asked_by = command()
         self._cases: OrderedDict[tuple[str, int], ScoredCase] = OrderedDict()
 
@@ -131,7 +131,7 @@ class PanelWork:
         """The case, loaded once for the cells that come one after another."""
         key = (cell.scenario, cell.seed)
         if key not in self._cases:
-            accelerator = worker_accelerator(self.precision)
+            accelerator = worker_accelerator(self.arithmetic)
             audited = self.evidence != "retrains"
             self._cases[key] = ScoredCase(self.benchmark, *key, accelerator, audited=audited)
             if len(self._cases) > CASES:

@@ -83,6 +83,7 @@ def run_benchmark(
     seeds: str,
     changes: Sequence[str],
     mixed_precision: str,
+    compiled: bool,
     output: Path,
     evidence: bool,
     retrains: int,
@@ -115,7 +116,7 @@ def run_benchmark(
         check_writable(output)
     try:
         part, asked = shard_of(shard), CrewAsked(workers, scheduler)
-        accelerator = command_accelerator(mixed_precision)
+        accelerator = command_accelerator(mixed_precision, compiled=compiled)
         found = registry()
         benchmark = made_benchmark(
             found.benchmark(name),

@@ -49,11 +49,12 @@ def crew_and_plan(
     if make is None or not cells:
         return None, cells
     from benchmark_adapters.cluster.fitness import wanted_for
+    from benchmark_adapters.cluster.worker_accelerator import Arithmetic
     from suli_plugin.runner import device_name
 
     methods = {cell.unlearner.name for cell in cells}
-    first, precision = cells[0], accelerator.mixed_precision
-    wanted = wanted_for(methods, first.scenario, first.seed, benchmark, registry, precision)
+    first, arithmetic = cells[0], Arithmetic.of(accelerator)
+    wanted = wanted_for(methods, first.scenario, first.seed, benchmark, registry, arithmetic)
     crew = make(wanted)
     here = device_name(accelerator.device)
     return crew, cells if crew.device == here else planned(crew.device)

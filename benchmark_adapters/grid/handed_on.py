@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark_adapters.cluster.crew import Crew, Task
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic
 from benchmark_adapters.grid.cell_work import GivenRetrained
 from benchmark_adapters.grid.original_work import AskedOriginal, OriginalWork
 from benchmark_adapters.grid.plan import Cell
@@ -29,9 +30,9 @@ LATEST = 16
 class Originals:
     """The originals that a benchmark trains: each by one task, unless the client has kept it."""
 
-    def __init__(self, crew: Crew, benchmark: Benchmark, precision: str) -> None:
+    def __init__(self, crew: Crew, benchmark: Benchmark, arithmetic: Arithmetic) -> None:
         self._crew, self._benchmark = crew, benchmark
-        self._work = pickle.dumps(OriginalWork(benchmark, precision))
+        self._work = pickle.dumps(OriginalWork(benchmark, arithmetic))
         self._names: dict[int, str | None] = {}
         # Those that were used last, by name: with one a seed there may be thousands.
         self._handed_on: OrderedDict[str, Future] = OrderedDict()

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from benchmark_adapters.command_line.command_accelerator import compile_option
+
 # Retrains that an audit compares with, where nothing else is said.
 RETRAINS = 5
 OPTIONS = (
@@ -27,11 +29,12 @@ OPTIONS = (
         help="Set a hyper-parameter.",
     ),
     click.option("--mixed-precision", type=click.Choice(["no", "bf16", "fp16"]), default="no"),
+    compile_option,
 )  # fmt: skip
 
 
 def grid_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add them to a command, as `methods`, `scenarios`, `changes` and `mixed_precision`."""
+    """Add them to a command: `methods`, `scenarios`, `changes`, `mixed_precision`, `compiled`."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command

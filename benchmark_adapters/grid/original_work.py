@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmark_adapters.cluster.worker_accelerator import worker_accelerator
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic, worker_accelerator
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.kept_tensors import kept_file, write_tensors
 
@@ -25,11 +25,11 @@ class OriginalWork:
     """Makes originals on a worker."""
 
     benchmark: Benchmark
-    precision: str
+    arithmetic: Arithmetic
 
     def __call__(self, asked: AskedOriginal) -> bytes:
         """The file of its weights, as `kept_tensors` keeps it."""
-        worker_accelerator(self.precision)
+        worker_accelerator(self.arithmetic)
         model = self.benchmark.case(asked.scenario, asked.seed).original
         found = kept_file(asked.name)
         if found is not None:

@@ -104,6 +104,7 @@ def trained_before(folder: Path, record: Mapping[str, Any]) -> tuple[dict[str, A
             continue
         weights = evidence_path(path, found, "model")
         same = all(found[key] == record[key] for key in _DECIDES)
+        same = same and found.get("compiled") == record.get("compiled")
         if weights and same and found["versions"] == versions() and _same_data(found, record):
             return found, weights
     return None

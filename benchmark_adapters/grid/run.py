@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.cluster.crew import A_WORKER, Crew
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic
 from benchmark_adapters.grid.cell_maker import CellMaker, Evidence
 from benchmark_adapters.grid.cell_order import CellOrder
 from benchmark_adapters.grid.cell_work import CellWork, PanelWork
@@ -66,8 +67,9 @@ def run_grid(
         if crew is None:
             _one_by_one(cells, made, results, log, progress, values)
         else:
-            work = work or PanelWork(benchmark, accelerator.mixed_precision, evidence=evidence)
-            originals = Originals(crew, benchmark, accelerator.mixed_precision)
+            arithmetic = Arithmetic.of(accelerator)
+            work = work or PanelWork(benchmark, arithmetic, evidence=evidence)
+            originals = Originals(crew, benchmark, arithmetic)
             tasks = GridTasks(
                 CellOrder(
                     list(by_case(cells)),

@@ -34,8 +34,9 @@ from benchmark_adapters.metrics.panel import (
 )
 from benchmark_adapters.records.evidence import read_logits
 from benchmark_adapters.records.provenance import state_hash
-from benchmark_adapters.records.run_record import Measured
+from benchmark_adapters.records.run_record import Measured, compiled_part
 from suli_plugin.benchmark import Benchmark, Case
+from suli_plugin.compiled import compiled_by
 from suli_plugin.evaluation import Predictions
 from suli_plugin.images import ImageSet
 from suli_plugin.runner import device_name
@@ -167,6 +168,7 @@ class ScoredCase:
             "device": device_name(self.accelerator.device),
             "forget_set_hash": self.set_hashes["forget"],
             "set_hashes": self.set_hashes,
+            **compiled_part(compiled_by(self.accelerator)),
         }
 
     def observed(self, model: nn.Module, answers: Mapping[str, Predictions]) -> Observation:

@@ -28,6 +28,7 @@ from benchmark_adapters.grid.retrains import is_repeat
 from benchmark_adapters.grid.run_log import RunLog
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.records.record import read_record, write_atomically, write_record
+from benchmark_adapters.records.run_record import compiled_part
 
 Record = dict[str, Any]
 Observations = dict[str, Observation]
@@ -129,7 +130,8 @@ class GridTasks:
         if record is None:
             return training_before(self.scored_case(cell).known_of(cell), self.folder)
         fields = {"method": cell.label, "hyperparameters": cell.unlearner.hyperparameters()}
-        return training_before({key: record[key] for key in _OF_CASE} | fields, self.folder)
+        told = {key: record[key] for key in _OF_CASE} | compiled_part(record.get("compiled"))
+        return training_before(told | fields, self.folder)
 
     def _kept(self, cell: Cell, made: Made) -> tuple[Record, bool]:
         assert made.record is not None

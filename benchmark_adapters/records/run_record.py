@@ -19,6 +19,7 @@ from benchmark_adapters.records.provenance import (
     versions,
 )
 from benchmark_adapters.records.record import canonical
+from suli_plugin.compiled import compiled_by
 from suli_plugin.registry import Origin
 from suli_plugin.runner import device_name
 from suli_plugin.unlearned import Unlearned
@@ -76,6 +77,7 @@ def cell_key(
             "precision": accelerator.mixed_precision,
             "processes": accelerator.num_processes,
             "device": device or device_name(accelerator.device),
+            **compiled_part(compiled_by(accelerator)),
         }
     )
 
@@ -88,8 +90,19 @@ def cell_of_record(record: Mapping[str, Any]) -> str:
     same = ("benchmark", "scenario", "hyperparameters", "seed", "case", "precision", "processes",
             "device")  # fmt: skip
     origin = Origin(**record["plugin"])
-    decides = {name: record[name] for name in same}
+    decides = {name: record[name] for name in same} | compiled_part(record.get("compiled"))
     return _cell_hash({**decides, "label": record["method"], "plugin": str(origin)})
+
+
+def compiled_part(compiler: str | None) -> dict[str, str]:
+    """What a record says of it: nothing where nothing was compiled, as older ones don't."""
+    return {} if compiler is None else {"compiled": compiler}
+
+
+def precision_told(record: Mapping[str, Any]) -> str:
+    """The record's precision and compiler in words: `bf16`, `no, compiled by inductor`."""
+    compiler = record.get("compiled")
+    return f"{record['precision']}, compiled by {compiler}" if compiler else record["precision"]
 
 
 def _cell_hash(decides: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from benchmark_adapters.grid.retrains import row_label
 from benchmark_adapters.grid.table import why_no_audit
 from benchmark_adapters.records.record import canonical
+from benchmark_adapters.records.run_record import precision_told
 from benchmark_adapters.report import strip_plot
 from benchmark_adapters.report.audit_part import audit_part
 from benchmark_adapters.report.picture import Picture
@@ -82,7 +83,7 @@ def _facts(scenario: Scenario) -> list[tuple[str, list[str]]]:
         "Original": lambda r: _listed(r["original"]),
         "Hardware": lambda r: (
             f"{r['hardware']}; device {r['device']}, processes {r['processes']}, "
-            f"mixed precision {r['precision']}"
+            f"mixed precision {precision_told(r)}"
         ),
         "Versions": lambda r: ", ".join(f"{name} {v}" for name, v in r["versions"].items()),
         "Code": lambda r: str(r.get("git_commit") or "an installed package"),

@@ -70,6 +70,7 @@ def tune(
     scenarios: str | None,
     changes: Sequence[str],
     mixed_precision: str,
+    compiled: bool,
     seeds: str,
     trials: int,
     passes: int | None,
@@ -96,6 +97,7 @@ def tune(
     suli bench tune digits --methods suli,su --passes 20000
     suli bench tune digits --methods suli@official --scenarios class-3,class-7 --seeds 0,1
     """
+    from benchmark_adapters.cluster.worker_accelerator import Arithmetic
     from benchmark_adapters.grid.choices import read_choices
     from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
@@ -111,7 +113,7 @@ def tune(
 
     check_writable(output)
     try:
-        accelerator = command_accelerator(mixed_precision)
+        accelerator = command_accelerator(mixed_precision, compiled=compiled)
         found = registry()
         benchmark = made_benchmark(
             found.benchmark(name),
@@ -172,7 +174,7 @@ def tune(
             progress=progress,
             run_cell=TrialRuns(benchmark, found, accelerator, tuning),
             crew=crew,
-            work=TrialWork(benchmark, accelerator.mixed_precision, tuning),
+            work=TrialWork(benchmark, Arithmetic.of(accelerator), tuning),
         )
     tuned = tuned_methods(starts, outcome.records, by_hand)
     if accelerator.is_main_process:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.records.record import canonical, digest, write_atomically
+from benchmark_adapters.records.run_record import compiled_part
 from benchmark_adapters.tuning.choice import budget_of
 from benchmark_adapters.tuning.trial_cells import Tuning
 from benchmark_adapters.tuning.trial_results import TrialResult, TunedMethod
@@ -74,7 +75,10 @@ def _trials(method: TunedMethod, tuning: Tuning) -> Trials:
             for record in records
         ),
         "trials": [_trial(trial) for trial in sorted(method.trials, key=lambda trial: trial.index)],
-        "made": _distinct({name: record[name] for name in _MADE} for record in records),
+        "made": _distinct(
+            {name: record[name] for name in _MADE} | compiled_part(record.get("compiled"))
+            for record in records
+        ),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from benchmark_adapters.cluster.worker_accelerator import worker_accelerator
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic, worker_accelerator
 from benchmark_adapters.grid.cell_work import Asked, Made, made_or_reason, told_by
 from benchmark_adapters.records.provenance import command
 from benchmark_adapters.tuning.run import TrialRuns
@@ -18,8 +18,8 @@ from suli_plugin.plugins import registry
 class TrialWork:
     """Makes the records of trials, as `TrialRuns` does."""
 
-    def __init__(self, benchmark: Benchmark, precision: str, tuning: Tuning) -> None:
-        self.benchmark, self.precision, self.tuning = benchmark, precision, tuning
+    def __init__(self, benchmark: Benchmark, arithmetic: Arithmetic, tuning: Tuning) -> None:
+        self.benchmark, self.arithmetic, self.tuning = benchmark, arithmetic, tuning
         self.asked_by = command()
         self._runs: TrialRuns | None = None
 
@@ -31,7 +31,7 @@ class TrialWork:
         if original is not None:
             put_kept_file(*pickle.loads(original))
         if self._runs is None:
-            accelerator = worker_accelerator(self.precision)
+            accelerator = worker_accelerator(self.arithmetic)
             self._runs = TrialRuns(self.benchmark, registry(), accelerator, self.tuning)
         return Made(told_by(self.asked_by, self._runs(asked.cell)))
 

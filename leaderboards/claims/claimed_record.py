@@ -13,8 +13,12 @@ SUFFIX = {"model": MODEL_SUFFIX, "logits": LOGITS_SUFFIX, "features": FEATURES_S
 # Features are for an audit, which older records have none of.
 NEEDED = {"model", "logits"}
 _PRECISIONS = ("no", "bf16", "fp16")
+# What `--compile` asks for; records that were not compiled don't say so.
+_COMPILERS = ("inductor",)
 # What a record may hold beyond the keys that it must.
-_FURTHER = {"control", "notes", "git_commit", "compared_with", "same_recipe", "evidence"}
+_FURTHER = {
+    "control", "notes", "git_commit", "compared_with", "same_recipe", "evidence", "compiled",
+}  # fmt: skip
 
 
 def checked_record(record: Any, number: int) -> Mapping[str, Any]:
@@ -43,6 +47,8 @@ def _check_parts(record: Mapping[str, Any]) -> None:
     check_form("method", record["method"])
     if record["precision"] not in _PRECISIONS:
         raise ValueError(f"precision must be one of {_PRECISIONS}, got {record['precision']!a:.40}")
+    if "compiled" in record and record["compiled"] not in _COMPILERS:
+        raise ValueError(f"compiled must be one of {_COMPILERS}, got {record['compiled']!a:.40}")
     if isinstance(record["seed"], bool) or record["seed"] < 0:
         raise ValueError(f"seed must be a whole number from 0, got {record['seed']!r:.40}")
     _check_numbers(record["seconds"], "seconds", ("update", "total"))

@@ -157,6 +157,14 @@ def one_precision(chosen: Sequence[Recorded]) -> str:
     return found[0]
 
 
+def all_compiled(chosen: Sequence[Recorded]) -> bool:
+    """Whether these records' forward passes were compiled, which a process does for all or none."""
+    found = {own.record.get("compiled") is not None for own in chosen}
+    if len(found) > 1:
+        raise ValueError("some were run compiled and some were not: choose by --row")
+    return found == {True}
+
+
 @dataclass
 class Group:
     """Cells of one benchmark with the same options. own: of each record, None where none can be.

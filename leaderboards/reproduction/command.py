@@ -156,12 +156,14 @@ def _planned(chosen: Sequence[Recorded], place: Place, output: Path, audit: bool
     """The runner and the cells that it is to run."""
     from benchmark_adapters.command_line.command_accelerator import command_accelerator
     from benchmark_adapters.grid.options import check_writable
-    from leaderboards.reproduction.again import Runner, one_precision
+    from leaderboards.reproduction.again import Runner, all_compiled, one_precision
     from leaderboards.reproduction.place import check_places
     from suli_plugin.plugins import registry
 
     check_places(chosen, registry(), place)
-    accelerator: Accelerator = command_accelerator(one_precision(chosen))
+    accelerator: Accelerator = command_accelerator(
+        one_precision(chosen), compiled=all_compiled(chosen)
+    )
     runner = Runner(registry(), place, output, audit, accelerator)
     groups = runner.groups(chosen)
     check_writable(output)

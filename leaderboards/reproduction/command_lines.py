@@ -28,6 +28,8 @@ def command_line(own: Recorded, registry: Registry, place: Place) -> str:
     words += option_arguments(benchmark)
     if record["precision"] != "no":
         words += ["--mixed-precision", record["precision"]]
+    if record.get("compiled"):
+        words.append("--compile")
     words += ["--scenarios", record["scenario"], "--seeds", str(record["seed"])]
     words += ["--methods", ",".join(labels(own))]
     if RETRAIN in labels(own) and not own.is_audited:

@@ -97,7 +97,8 @@ def _verdict(name: str, now: float | None, then: float | None, tolerance: float 
 
 
 def _machine(record: Record) -> tuple[Any, ...]:
-    return tuple(record[name] for name in ("hardware", "device", "precision", "versions"))
+    told = tuple(record[name] for name in ("hardware", "device", "precision", "versions"))
+    return (*told, record.get("compiled"))
 
 
 def _other_data(then: Record, now: Record) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark_adapters.grid.columns import gap_to_retrain
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
+from benchmark_adapters.records.run_record import precision_told
 from benchmark_adapters.records.strict_json import JSON_LIMIT
 from leaderboards.board.board import board_names, is_reference, load_board
 from leaderboards.board.metrics import TO_RETRAIN, score_values
@@ -122,7 +123,7 @@ def _row(
         "hyperparameters": dict(submission.hyperparameters),
         "command": first["command"],
         "plugin": dict(submission.plugin),
-        "precision": first["precision"],
+        "precision": precision_told(first),
         "original": first["original"],
         "submission": submission.id,
         "submitter": submission.submitter,

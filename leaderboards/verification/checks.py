@@ -20,7 +20,8 @@ from suli_plugin.unlearner import Unlearner
 
 Record = Mapping[str, Any]
 # What all records of one entry must share; a mixture is no one method.
-_SHARED = ("hyperparameters", "plugin", "precision", "processes", "device", "control")
+_SHARED = ("hyperparameters", "plugin", "precision", "compiled", "processes",
+           "device", "control")  # fmt: skip
 
 
 def reasons_against(

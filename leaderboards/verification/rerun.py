@@ -26,6 +26,7 @@ from leaderboards.store.evidence import Record, StoreEvidence
 from leaderboards.verification.audits import add_audit
 from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.findings import Findings
+from suli_plugin.compiled import compiled_by
 from suli_plugin.registry import Registry
 
 
@@ -127,6 +128,9 @@ def _check_precision(submission: Submission, cases: BoardCases) -> None:
     wanted, here = submission.claimed[0]["precision"], cases.accelerator.mixed_precision
     if wanted != here:
         raise ValueError(f"it was run in the precision {wanted}, not {here}: verify it alone")
+    compiler, own = submission.claimed[0].get("compiled"), compiled_by(cases.accelerator)
+    if compiler != own:
+        raise ValueError(f"it was compiled by {compiler}, this run by {own}: verify it alone")
 
 
 def _check_judgeable(submission: Submission, cases: BoardCases, where: str, torch: str) -> None:

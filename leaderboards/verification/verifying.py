@@ -28,7 +28,7 @@ from leaderboards.verification.cases import BoardCases
 from leaderboards.verification.levels import Verifier
 from suli_plugin.plugins import registry
 
-MakeAccelerator = Callable[[str], Accelerator]
+MakeAccelerator = Callable[..., Accelerator]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def verified(
 ) -> list[Looked]:
     """Verify what is asked for; show: told each as soon as it is done.
 
-    accelerator: makes the one of this process, for a precision. Raises ValueError for a wrong
-    request and where this machine falls short, HubError.
+    accelerator: makes this process's, for a precision and `compiled=`. Raises ValueError for a
+    wrong request and where this machine falls short, HubError.
     """
     store = hub_store(request.source)
     if request.number is None:
@@ -196,9 +196,10 @@ def _looked_into(
         return []
     board = _one_board(wanted, request.board)
     wanted = [each for each in wanted if each.board == board.name]
-    verifier = board_verifier(
-        board, request, accelerator(_one_precision(wanted, request.level)), by=by
+    made = accelerator(
+        _one_precision(wanted, request.level), compiled=_all_compiled(wanted, request.level)
     )
+    verifier = board_verifier(board, request, made, by=by)
     evidence, looked = StoreEvidence(files, board), []
     for submission in sorted(wanted, key=lambda each: _rank(each, board)):
         try:
@@ -239,3 +240,11 @@ def _one_precision(submissions: Sequence[Submission], level: Level) -> str:
     if level == "rerun" and len(found) > 1:
         raise ValueError(f"they were run in the precisions {', '.join(found)}: choose by --methods")
     return found[0] if level == "rerun" and found else "no"
+
+
+def _all_compiled(submissions: Sequence[Submission], level: Level) -> bool:
+    """Whether methods are to be run compiled, which a process does for all of them or none."""
+    found = {each.claimed[0].get("compiled") is not None for each in submissions}
+    if level == "rerun" and len(found) > 1:
+        raise ValueError("some were run compiled and some were not: choose by --methods")
+    return level == "rerun" and found == {True}

@@ -7,6 +7,7 @@ from crew_in_process import crew_maker
 pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
 from benchmark_adapters.benchmarks.digits import Digits
+from benchmark_adapters.cluster.worker_accelerator import Arithmetic
 from benchmark_adapters.grid.crew_plan import crew_and_plan
 from benchmark_adapters.grid.merge import TIMES
 from benchmark_adapters.grid.plan import plan
@@ -32,7 +33,7 @@ def test_trials_on_a_worker_are_those_of_one_process(tmp_path):
         outcome = run_grid(
             cells, benchmark, found, folder, accelerator, crew=crew,
             run_cell=TrialRuns(benchmark, found, accelerator, tuning),
-            work=TrialWork(benchmark, "no", tuning),
+            work=TrialWork(benchmark, Arithmetic(), tuning),
         )  # fmt: skip
         assert not outcome.failed and len(outcome.records) == 3
         names = [path.relative_to(folder) for path in outcome.paths]
