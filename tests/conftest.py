@@ -1,9 +1,12 @@
 """Settings for all tests; starts the loopback Hub before any test imports the client libraries."""
 
+import json
 import os
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loopback_hub import hub  # isort: skip  # sets what the clients read at import
 
@@ -82,6 +85,32 @@ def real_data():
     if not folder:
         pytest.skip("SULI_DATA is unset; point it at the folder of real data")
     return Path(folder)
+
+
+@dataclass(frozen=True)
+class AuditOfCifar10:
+    """said: exit code and text of the README's commands for it. found: the audit's `audit.json`,
+    empty where there is none.
+    """
+
+    said: list[tuple[int, str]]
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def audit_of_cifar10(real_data, tmp_path_factory):
+    """The README's audit of real CIFAR-10, which takes minutes, for all tests that look at it."""
+    from readme import tagged, walked, with_cifar10
+
+    def make(folder):
+        unlearn, audit = tagged("real-audit")
+        said = walked(with_cifar10(folder, real_data), [unlearn, f"{audit} --output audit"])
+        (folder / "said.json").write_text(json.dumps(said))
+
+    folder = made_once(tmp_path_factory, "audit-of-cifar10", make)
+    said = [tuple(each) for each in json.loads((folder / "said.json").read_text())]
+    found = folder / "audit" / "audit.json"
+    return AuditOfCifar10(said, json.loads(found.read_text()) if found.is_file() else {})
 
 
 @pytest.fixture(scope="session")

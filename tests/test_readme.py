@@ -9,24 +9,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from readme import README, blocks, tagged, walked, with_cifar10
 from repository import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from benchmark_adapters.benchmarks.digits import Digits
+from benchmark_adapters.grid.options import RETRAINS
+from benchmark_adapters.grid.retrains import audit_labels
+from suli_plugin.plugins import registry
+
 EXAMPLE = ROOT / "tests/support/example_plugin"
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def commands():
     return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
-
-
-def tagged(tag):
-    """The commands of the block below this comment."""
-    found = re.search(rf"<!-- {tag} -->\n```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return found[1].splitlines()
 
 
 # These name repositories on the Hub, which the test below serves from loopback.
@@ -116,25 +111,28 @@ def test_the_other_commands_run_where_it_is_installed(command, tmp_path):
     runs_in(tmp_path, command)
 
 
+def labels_of(command):
+    """What a command's `bench run` runs, an audit's Retrains and controls with it.
+
+    A submission of all that the first command ran would run all of it again to verify it.
+    """
+    named = re.search(r"bench run digits --methods (\S+) ", command)[1].split(",")
+    return {*named, *audit_labels(Digits(), registry(), "class-wise", RETRAINS)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [line for line in INSTALLED if "bench run" in line])
 def test_the_other_runs_go_on_from_the_records_of_the_first(command, first_run, tmp_path):
     before = first_run[0] / "runs" / "digits" / "class-3"
-    records = shutil.copytree(before, tmp_path / "runs" / "digits" / "class-3").rglob("*.json")
-    written = {path: path.stat().st_mtime_ns for path in records}
+    there = {path.name for path in before.iterdir() if path.is_dir()}
+    taken = there & labels_of(command) if "submit" in command else there
+    place = tmp_path / "runs" / "digits" / "class-3"
+    shutil.copytree(before, place, ignore=shutil.ignore_patterns(*(there - taken)))
+    written = {path: path.stat().st_mtime_ns for path in place.rglob("*.json")}
     runs_in(tmp_path, command)
-    assert len(written) == 3 * 22 + 3
+    assert len(there) == 22 and len(written) == 3 * len(taken) + 3
+    assert {"retrain", "suli", "logit_mask"} <= taken
     assert {path: path.stat().st_mtime_ns for path in written} == written
-
-
-def walked(folder, commands):
-    """What each command printed and its exit code, one after the other in a folder."""
-    lines = [re.sub(r"^suli ", f"{sys.executable} -m suli_plugin ", line) for line in commands]
-    done = [
-        subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, check=False)
-        for line in lines
-    ]
-    return [(each.returncode, each.stdout or each.stderr) for each in done]
 
 
 @pytest.mark.slow
@@ -148,22 +146,18 @@ def test_the_audit_of_digits_says_what_is_hidden(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_the_audit_of_cifar_10_tells_a_mask(cifar10):
-    masked, audited = walked(cifar10, REAL_AUDIT)
+def test_the_audit_of_cifar_10_tells_a_mask(audit_of_cifar10):
+    """What it finds is in a test of the audit's own."""
+    masked, audited = audit_of_cifar10.said
     assert masked[0] == 0, masked
     code, said = audited
     assert code == 1 and "control" in said.splitlines()[-1], said
 
 
 @pytest.fixture
-def cifar10(tmp_path):
+def cifar10(real_data, tmp_path):
     """A folder with the data and the original under the README's names."""
-    if "SULI_DATA" not in os.environ:
-        pytest.skip("SULI_DATA is not set: no CIFAR-10 here")
-    data = Path(os.environ["SULI_DATA"])
-    (tmp_path / "cifar10").symlink_to(data / "cifar10")
-    (tmp_path / "resnet20-cifar10").symlink_to(data / "checkpoints" / "resnet20-cifar10")
-    return tmp_path
+    return with_cifar10(tmp_path, real_data)
 
 
 @pytest.mark.slow
@@ -248,8 +242,6 @@ def test_the_deletion_request_runs_on_repositories_of_these_names(hub, tmp_path)
 
 
 def test_the_python_lines_unlearn_a_model():
-    from benchmark_adapters.benchmarks.digits import Digits
-
     case = Digits().case("class-3", seed=0)
     names = {
         "model": case.original,

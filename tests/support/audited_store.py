@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 from altered_store import REGISTRY, Store
-from run_of_digits import brief_relearning
+from run_of_digits import brief_relearning, copied_cells
 
 from benchmark_adapters.audit.observation_file import packed_observation
 from benchmark_adapters.audit.observe import head_of
@@ -28,10 +28,14 @@ def audited_board():
     return replace(shipped, seeds=CASE[1:], noise=None)
 
 
-def audited_run(folder, accelerator):
-    """A run folder of one case with an audit against four Retrains."""
+def audited_run(folder, accelerator, run):
+    """A run folder of one case with an audit against four Retrains.
+
+    run: a folder of `run_of_digits`, which has two of them, the controls and more of its cells.
+    """
     cells = plan(Digits(), REGISTRY, scenarios=CASE[:1], methods=METHODS, seeds=CASE[1:],
                  retrains=4, accelerator=accelerator)  # fmt: skip
+    copied_cells(run, folder, cells)
     with brief_relearning():
         assert not run_grid(cells, Digits(), REGISTRY, folder, accelerator).failed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,15 @@ def run_of_digits(folder: Path) -> Path:
         outcome = run_grid(cells, Digits(), registry(), folder, accelerator)
     assert not outcome.failed
     return folder
+
+
+def copied_cells(run: Path, folder: Path, cells: Sequence[Cell]) -> None:
+    """Copy what a run has of these cells, records and evidence, so that another goes on from it."""
+    for cell in cells:
+        source, place = cell.path(run), cell.path(folder)
+        for path in source.parent.glob(f"{source.stem}.*"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place.parent)
 
 
 def altered(run: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:

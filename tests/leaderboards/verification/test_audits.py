@@ -13,6 +13,7 @@ from audited_store import (
     with_redrawn_row,
 )
 from made_once import made_once
+from run_of_digits import run_of_digits
 
 from benchmark_adapters.grid.case_audits import read_audit
 from benchmark_adapters.records.evidence import packed_logits, read_logits
@@ -32,7 +33,8 @@ NAME = "class-3/0"
 
 @pytest.fixture(scope="module")
 def run_folder(accelerator, tmp_path_factory):
-    return made_once(tmp_path_factory, "audited-run", lambda at: audited_run(at, accelerator))
+    run = made_once(tmp_path_factory, "run-of-digits", run_of_digits)
+    return made_once(tmp_path_factory, "audited-run", lambda at: audited_run(at, accelerator, run))
 
 
 @pytest.fixture(scope="module")
