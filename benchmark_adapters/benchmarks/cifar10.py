@@ -17,7 +17,8 @@ from benchmark_adapters.images.base_data import load_base
 from benchmark_adapters.images.decoded_images import image_set
 from suli_plugin.images import Augment
 
-RESNET18_RECIPE = Retrain(epochs=8, plain_epochs=3, batch_size=256, lr=0.2)
+# Without a class a remainder of 6 images would end each epoch of batches of 256.
+RESNET18_RECIPE = Retrain(epochs=8, plain_epochs=3, batch_size=256, lr=0.2, even_batches=True)
 RESNET20_RECIPE = Retrain(epochs=10)
 
 

@@ -90,7 +90,7 @@ def reproduce(
     every other method that reads the forget set alone on class 1, one seed. By arithmetic, not
     measured, about 12 minutes of an H100-class card: 4.7 million images of training at 25 to 35
     thousand a second, some 12 million forward and 4 million backward passes of methods, and two
-    seconds to score each of some 125 models. What is there is not run again; without --run the
+    seconds to score each of some 120 models. What is there is not run again; without --run the
     tables are printed from what is there.
 
     Exit codes: 0 done, 1 a figure differs from its record by more than the noise, or a cell
