@@ -1,5 +1,6 @@
 """Two CPU processes on the same global batch give the single-process result."""
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from repository import SUPPORT
 SCRIPT = SUPPORT / "two_processes.py"
 
 
-def states(tmp_path, processes, case):
+def states(tmp_path, processes, case, device="cpu"):
     path = tmp_path / f"{processes}.pt"
     if processes == 1:
         launcher = [sys.executable]
@@ -19,9 +20,11 @@ def states(tmp_path, processes, case):
             sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node",
             str(processes),
         ]  # fmt: skip
+    on_gpu = {name: value for name, value in os.environ.items() if name != "ACCELERATE_USE_CPU"}
     done = subprocess.run(
-        [*launcher, SCRIPT, case, path], capture_output=True, text=True, check=False
-    )
+        [*launcher, SCRIPT, case, path, device], capture_output=True, text=True, check=False,
+        env=None if device == "cpu" else on_gpu,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return torch.load(path, weights_only=True)
 
@@ -29,7 +32,20 @@ def states(tmp_path, processes, case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["without_batch_norm", "frozen_batch_norm"])
 def test_two_processes_agree_with_one(tmp_path, case):
-    one, two = states(tmp_path, 1, case), states(tmp_path, 2, case)
+    check_alike(states(tmp_path, 1, case), states(tmp_path, 2, case))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    torch.cuda.device_count() < 2,
+    reason=f"NCCL joins processes of one GPU each; GPUs here: {torch.cuda.device_count()}",
+)
+def test_two_processes_on_two_gpus_agree_with_one(tmp_path):
+    case = "without_batch_norm"
+    check_alike(states(tmp_path, 1, case, "gpu"), states(tmp_path, 2, case, "gpu"))
+
+
+def check_alike(one, two):
     assert one.keys() == two.keys()
     for method in one:
         assert one[method]["processes"] == 1 and two[method]["processes"] == 2
