@@ -13,7 +13,7 @@ FLOORS = (
     ("suli_plugin",),
     ("benchmark_adapters.command_line", "benchmark_adapters.architectures",
      "benchmark_adapters.baselines", "benchmark_adapters.metrics", "benchmark_adapters.harnesses",
-     "leaderboards.untrusted"),
+     "benchmark_adapters.preprocessing", "leaderboards.untrusted"),
     ("benchmark_adapters.hub",),
     ("benchmark_adapters.images", "benchmark_adapters.originals"),
     ("benchmark_adapters.splits", "benchmark_adapters.records"),

@@ -56,6 +56,12 @@ def timm_model(
     return _with_cifar_stem(model) if cifar_stem else model
 
 
+def timm_default(variant: str) -> dict[str, Any]:
+    """What timm says of a network's own weights: sizes, crop, mean; empty for a name of no such."""
+    found = _imported("timm").get_pretrained_cfg(variant)
+    return found.to_dict() if found is not None else {}
+
+
 def transformers_model(
     num_classes: int, *, variant: str, config: Mapping[str, Any] | None = None
 ) -> nn.Module:

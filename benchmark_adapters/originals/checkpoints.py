@@ -21,6 +21,7 @@ from benchmark_adapters.architectures import build_architecture
 from benchmark_adapters.originals.weight_files import check_fit
 from benchmark_adapters.originals.whole_folder import CONFIG as CONFIG
 from benchmark_adapters.originals.whole_folder import whole_folder
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 from suli_plugin.randomness import seeded
 
 WEIGHTS = "model.safetensors"
@@ -35,7 +36,8 @@ class CheckpointConfig:
     architecture, options: as `build_architecture` takes them. mean, std: per channel, applied to
     pixels in [0, 1]. input_size: (C, H, W), where known. classes: their names, in the order of
     the outputs. license: an identifier, as on the Hub. training, unlearning: how the weights
-    came about, JSON. Raises ValueError for a field that does not fit.
+    came about, JSON. preprocessing: of images of any size, where known. Raises ValueError for a
+    field that does not fit.
     """
 
     architecture: str
@@ -48,8 +50,12 @@ class CheckpointConfig:
     license: str | None = None
     training: Any = None
     unlearning: Any = None
+    preprocessing: Preprocessing | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.preprocessing, Mapping):
+            fitted = Preprocessing.from_dict(self.preprocessing)
+            object.__setattr__(self, "preprocessing", fitted)
         for name in ("mean", "std", "input_size", "classes"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
@@ -87,6 +93,8 @@ class CheckpointConfig:
         that transformers loads the folder, too.
         """
         ours = {FORMAT: VERSION, **dataclasses.asdict(self)}
+        if self.preprocessing is None:
+            del ours["preprocessing"]
         theirs = self.options.get("config")
         known = isinstance(theirs, Mapping) and "model_type" in theirs
         if not known or not self.architecture.startswith("transformers/"):
@@ -166,6 +174,10 @@ def _fields(config: CheckpointConfig) -> dict[str, tuple[bool, str]]:
             f"{config.num_classes} names, one a class",
         ),
         "license": (config.license is None or isinstance(config.license, str), "an identifier"),
+        "preprocessing": (
+            config.preprocessing is None or isinstance(config.preprocessing, Preprocessing),
+            "its fields by name",
+        ),
     }
 
 

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark_adapters.architectures.cifar_resnet import DEPTHS
+from benchmark_adapters.architectures.libraries import timm_default
 from benchmark_adapters.originals.checkpoints import CONFIG, FORMAT, CheckpointConfig
 from benchmark_adapters.originals.skeleton import outputs
+from benchmark_adapters.originals.torchvision_weights import published_as
 from benchmark_adapters.originals.weight_files import Weights
+from benchmark_adapters.preprocessing.published import of_timm, of_transformers
 
 PROCESSOR = "preprocessor_config.json"
 # Key names and shapes of these are torchvision's in timm, too.
@@ -59,7 +62,8 @@ def completed(facts: Facts, weights: Weights) -> Facts:
     """
     shown = dict(facts)
     if "architecture" not in shown:
-        shown["architecture"] = _cifar_resnet(weights)
+        shown["architecture"] = _cifar_resnet(weights) or _of_torchvision(weights)
+    shown = {**_of_library(shown, weights), **shown}
     _mark_cifar_stem(shown, weights)
     if "num_classes" not in shown:
         shown["num_classes"] = outputs(shown, weights.state)
@@ -69,6 +73,31 @@ def completed(facts: Facts, weights: Weights) -> Facts:
     if str(shown["architecture"]).startswith("cifar_resnet"):
         shown.setdefault("input_size", (3, 32, 32))
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _of_torchvision(weights: Weights) -> str:
+    """The name of the network that torchvision publishes these weights of. Raises ValueError."""
+    known = published_as(weights.sha256)
+    if not known:
+        raise ValueError(
+            "neither config.json nor the names of the weights say which architecture this is: "
+            "pass architecture="
+        )
+    return str(known["architecture"])
+
+
+def _of_library(facts: Facts, weights: Weights) -> Facts:
+    """What the library knows of a network of its own, where no file says it."""
+    library, _, name = str(facts["architecture"]).partition("/")
+    if library == "torchvision":
+        return published_as(weights.sha256)
+    if library != "timm" or "preprocessing" in facts or "img_size" in facts.get("options", {}):
+        return {}
+    default = timm_default(name)
+    sizes = [tuple(each["input_size"]) for each in (facts, default) if each.get("input_size")]
+    if len(set(sizes)) != 1:
+        return {}
+    return {"preprocessing": of_timm(default, "timm's default_cfg")}
 
 
 def _of_timm(config: Mapping[str, Any]) -> Facts:
@@ -95,7 +124,14 @@ def _of_timm(config: Mapping[str, Any]) -> Facts:
         "classes": named if isinstance(named, list) else None,
         "license": both.get("license"),
         "training": both.get("recipe", both.get("training")),
+        "preprocessing": of_timm(_consistent(both, nested)),
     }
+
+
+def _consistent(both: Mapping[str, Any], nested: Any) -> Mapping[str, Any]:
+    """Both levels; nothing where the nested one describes inputs of another size."""
+    same = not isinstance(nested, dict) or nested.get("input_size") == both.get("input_size")
+    return both if same else {}
 
 
 def _of_transformers(config: Mapping[str, Any], processor: Mapping[str, Any]) -> Facts:
@@ -109,6 +145,7 @@ def _of_transformers(config: Mapping[str, Any], processor: Mapping[str, Any]) ->
         "license": config.get("license"),
         **_normalisation(processor),
         "input_size": _input_size(config, processor),
+        "preprocessing": of_transformers(processor),
     }
 
 
@@ -150,8 +187,8 @@ def _input_size(config: Mapping[str, Any], processor: Mapping[str, Any]) -> Any:
     return None
 
 
-def _cifar_resnet(weights: Weights) -> str:
-    """The name of the CIFAR ResNet that the keys and shapes show. Raises ValueError."""
+def _cifar_resnet(weights: Weights) -> str | None:
+    """The name of the CIFAR ResNet that the keys and shapes show; None if it is none."""
     state = weights.state
     stem = state.get("conv1.weight")
     width = stem.shape[0] if stem is not None and stem.shape[-1:] == (3,) else 0
@@ -161,10 +198,7 @@ def _cifar_resnet(weights: Weights) -> str:
     plain = not any(re.match(r"layer\d+\.\d+\.conv3\.", key) for key in state)
     if width == 64 and "fc.weight" in state and blocks == 2 and plain:
         return "cifar_resnet18"
-    raise ValueError(
-        "neither config.json nor the names of the weights say which architecture this is: "
-        "pass architecture="
-    )
+    return None
 
 
 def _mark_cifar_stem(facts: Facts, weights: Weights) -> None:

@@ -1,0 +1,1 @@
+"""How images of any size become what a network takes, and who says so."""
