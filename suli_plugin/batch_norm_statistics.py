@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from suli_plugin.batch_norm import batch_norms, statistics_mode
 from suli_plugin.evaluation import device_images
 from suli_plugin.images import ImageSet
+from suli_plugin.planned_reads import planned
 from suli_plugin.twin import twin_of
 
 
@@ -60,7 +61,7 @@ def _one_pass(
 ) -> None:
     """Every n-th image makes a batch, because sets may be in the order of their classes."""
     count = math.ceil(len(images) / batch_size)
-    with statistics_mode(model):
-        for first in range(count):
-            positions = torch.arange(first, len(images), count)
+    batches = [torch.arange(first, len(images), count) for first in range(count)]
+    with statistics_mode(model), planned((images, positions) for positions in batches):
+        for positions in batches:
             model(device_images(images, positions, accelerator.device, channels_last))

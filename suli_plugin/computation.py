@@ -15,6 +15,7 @@ from suli_plugin.cost import Passes, StepClock
 from suli_plugin.evaluation import Predictions, evaluate, in_layout
 from suli_plugin.images import Batch, ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
+from suli_plugin.planned_reads import planned
 from suli_plugin.rounds import Loss, Term
 
 
@@ -99,14 +100,21 @@ class Computation:
         its shape, zeros where the loss does not depend on it. Counted, and the same on all
         processes.
         """
-        for positions in torch.arange(len(images)).split(batch_size):
-            yield self._gradients(model, Term(images, positions, loss)), len(positions)
+        batches = torch.arange(len(images)).split(batch_size)
+        with planned((images, self._share(positions)) for positions in batches):
+            for positions in batches:
+                yield self._gradients(model, Term(images, positions, loss)), len(positions)
+
+    def _share(self, positions: Tensor) -> Tensor:
+        """Those of them that this process computes."""
+        return positions.tensor_split(self.accelerator.num_processes)[
+            self.accelerator.process_index
+        ]
 
     def _gradients(self, model: nn.Module, term: Term) -> list[Tensor]:
         self.passes.add(term.images.kinds(term.positions), backward=1)
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        share = term.positions.tensor_split(processes)[rank]
+        share = self._share(term.positions)
         gradients = [torch.zeros_like(parameter) for parameter in parameters]
         if len(share):
             batch = term.images.batch(share, self.device)
@@ -118,6 +126,6 @@ class Computation:
                 none if gradient is None else gradient
                 for none, gradient in zip(gradients, found, strict=True)
             ]
-        if processes == 1:
+        if self.accelerator.num_processes == 1:
             return gradients
         return [self.accelerator.reduce(gradient, "sum") for gradient in gradients]

@@ -16,6 +16,7 @@ from suli_plugin.divergence import Diverged
 from suli_plugin.features import FeatureRows, penultimate_features
 from suli_plugin.images import ImageSet
 from suli_plugin.logits import LogitsOf, logits_of
+from suli_plugin.planned_reads import planned
 
 Forward = Callable[[nn.Module, Tensor], Any]
 
@@ -75,6 +76,7 @@ def evaluate(
     rows = FeatureRows(sum(len(part) for part in batches))
     with evaluation_mode(model), precision, ExitStack() as hooks:
         latest = hooks.enter_context(penultimate_features(model)) if features else None
+        hooks.enter_context(planned((images, part) for part in batches))
         parts = []
         for part in batches:
             on_device = device_images(images, part, accelerator.device, channels_last)

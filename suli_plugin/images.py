@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from suli_plugin.content_hash import AT_ONCE, content_hash
+from suli_plugin.kept_hashes import hash_of, kept_hash
 from suli_plugin.pixel_store import MEMORY_LIMIT, PixelStore
 
 Kind = Literal["forget", "retain", "reference", "synthetic"]
@@ -118,6 +118,10 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         pixels, labels = self._store.take(rows, device)
         return pixels, labels if self._labels is None else self._labels[positions]
 
+    def stored(self, positions: Tensor) -> Iterator[tuple[PixelStore, Tensor]]:
+        """Where the samples at these positions are stored, in the order they are read in."""
+        yield self._store, positions if self._rows is None else self._rows[positions]
+
     def batch(
         self,
         positions: Tensor,
@@ -170,38 +174,51 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         return twin
 
     def content_hash(self) -> str:
-        """See `content_hash`: over the set's ids, labels and raw pixels."""
+        """See `content_hash`: over the set's ids, labels and raw pixels.
 
+        Of a streamed set it is kept under all that decides it, where that is known undecoded.
+        """
+        decided_by = None if self._store.pixels is not None else self._decided_by()
+        return kept_hash(decided_by, self._hash_of_pixels) if decided_by else self._hash_of_pixels()
+
+    def source_hash(self) -> str:
+        """SHA-256 over ids, labels and what the pixels are decoded from, in ascending order of ids.
+
+        Nothing is decoded for it. Where a set does not know that, it is the content hash.
+        """
+        decided_by = self._decided_by()
+        return hash_of(decided_by) if decided_by else self.content_hash()
+
+    def _decided_by(self) -> tuple[bytes, ...] | None:
+        """All that decides the content hash, if that is known without decoding an image."""
+        if self._store.made_of is None:
+            return None
+        ids, order = self.ids, self._ascending()
+        made_of = self._store.made_of(order if self._rows is None else self._rows[order])
+        return (
+            "\0".join(ids[position] for position in order.tolist()).encode(),
+            self.labels[order].numpy().tobytes(),
+            made_of,
+        )
+
+    def _ascending(self) -> Tensor:
+        ids = self.ids
+        return torch.tensor(sorted(range(len(ids)), key=ids.__getitem__), dtype=torch.int64)
+
+    def _hash_of_pixels(self) -> str:
         def read(part: list[int]) -> Iterator[Any]:
             return iter(self.pixels(torch.tensor(part), torch.device("cpu"))[0].cpu().numpy())
 
-        return content_hash(self.ids, self.labels.tolist(), read)
+        order = self._ascending()
+        rows = order if self._rows is None else self._rows[order]
+        with self._store.planned(rows.split(AT_ONCE)):
+            return content_hash(self.ids, self.labels.tolist(), read)
 
     def _twin(self) -> ImageSet:
         twin = ImageSet(self._store, augment=self.augment, ids=self._ids, kind=self.kind)
         twin.mean, twin.std = self.mean, self.std
         twin._rows, twin._labels = self._rows, self._labels
         return twin
-
-
-def content_hash(
-    ids: Sequence[str],
-    labels: Sequence[int],
-    read: Callable[[list[int]], Iterable[Any]],
-) -> str:
-    """SHA-256 over ids, labels and raw pixels in ascending order of the ids.
-
-    read: the images at some positions as arrays (C, H, W), whose sizes may differ.
-    """
-    digest = hashlib.sha256()
-    ascending = sorted(range(len(ids)), key=ids.__getitem__)
-    for start in range(0, len(ids), 1024):
-        part = ascending[start : start + 1024]
-        for position, pixels in zip(part, read(part), strict=True):
-            head = f"\0{ids[position]}\0{labels[position]}\0{pixels.dtype}{pixels.shape}\0"
-            digest.update(head.encode())
-            digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def as_image_set(dataset: Dataset[Any], memory_limit: int = MEMORY_LIMIT) -> ImageSet:

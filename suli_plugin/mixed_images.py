@@ -29,6 +29,12 @@ class MixedImages(ImageSet):
         self.augment = next((part.augment for part in parts if part.augment), None)
         self._ends = torch.tensor([len(part) for part in parts]).cumsum(0)
 
+    def stored(self, positions: Tensor) -> Iterator[tuple[PixelStore, Tensor]]:
+        """See `ImageSet.stored`."""
+        rows = positions if self._rows is None else self._rows[positions]
+        for _, part, within in self._by_part(rows):
+            yield from part.stored(within)
+
     def batch(
         self,
         positions: Tensor,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from suli_plugin.read_ahead import ReadAhead
 
 MEMORY_LIMIT = 2 * 2**30
 
@@ -17,7 +21,9 @@ class PixelStore:
 
     A dataset is decoded into one tensor when it is small enough and gives the same image twice;
     one with random transforms is read anew for every batch, so that its randomness stays.
-    labels: int64 (N,), where they are known without reading the images.
+    labels: int64 (N,), where they are known without reading the images. workers: processes that
+    read ahead what is read anew; its source gives tensors then. made_of: what decides the pixels
+    at some rows and is known without decoding them, if anything is.
     """
 
     def __init__(
@@ -25,8 +31,13 @@ class PixelStore:
         source: Dataset[Any],
         memory_limit: int = MEMORY_LIMIT,
         labels: Tensor | None = None,
+        *,
+        workers: int = 0,
+        made_of: Callable[[Tensor], bytes] | None = None,
     ) -> None:
         self.source = source
+        self.workers, self.made_of = workers, made_of
+        self._ahead: ReadAhead | None = None
         self.memory_limit = memory_limit
         self.pixels: Tensor | None = None
         self._elsewhere: Tensor | None = None
@@ -34,9 +45,11 @@ class PixelStore:
         self._decoded = False
 
     @classmethod
-    def of_tensors(cls, pixels: Tensor, labels: Tensor) -> PixelStore:
+    def of_tensors(
+        cls, pixels: Tensor, labels: Tensor, made_of: Callable[[Tensor], bytes] | None = None
+    ) -> PixelStore:
         """A store that is decoded already."""
-        store = cls(torch.utils.data.TensorDataset(pixels, labels))
+        store = cls(torch.utils.data.TensorDataset(pixels, labels), made_of=made_of)
         store.pixels, store._labels, store._decoded = pixels, labels.long().cpu(), True
         return store
 
@@ -81,6 +94,21 @@ class PixelStore:
         self._elsewhere = self.pixels.to(device)
         return self._elsewhere
 
+    @contextmanager
+    def planned(self, batches: Iterable[Tensor]) -> Iterator[None]:
+        """Within the block, the rows of these batches are taken in this order.
+
+        What has to be decoded for them is decoded ahead, where the store has workers.
+        """
+        self._decode()
+        if self.pixels is not None or not self.workers:
+            yield
+            return
+        if self._ahead is None:
+            self._ahead = ReadAhead(self.source, self.workers, self._bytes_of_one())
+        with self._ahead.planned(batches):
+            yield
+
     def _decode(self) -> None:
         if self._decoded:
             return
@@ -91,8 +119,11 @@ class PixelStore:
             self._labels = torch.cat([labels for _, labels in parts])
 
     def _fits(self) -> bool:
+        return self._bytes_of_one() * len(self) <= self.memory_limit
+
+    def _bytes_of_one(self) -> int:
         first = self._read([0])[0]
-        return first.element_size() * first.numel() * len(self) <= self.memory_limit
+        return first.element_size() * first.numel()
 
     def _is_random(self) -> bool:
         probe = list(range(min(8, len(self))))
@@ -102,6 +133,9 @@ class PixelStore:
         return [list(range(i, min(i + 1024, len(self)))) for i in range(0, len(self), 1024)]
 
     def _read(self, positions: list[int]) -> tuple[Tensor, Tensor]:
+        ahead = self._ahead and self._ahead.take(positions)
+        if ahead:
+            return torch.stack(ahead[0]), ahead[1]
         fetch = getattr(self.source, "__getitems__", None)
         rows = fetch(positions) if fetch else [self.source[i] for i in positions]
         try:

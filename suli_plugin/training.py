@@ -15,6 +15,7 @@ from suli_plugin.computation import Computation
 from suli_plugin.history import HistoryEntry, Progress
 from suli_plugin.images import ImageSet
 from suli_plugin.over_budget import OverBudget
+from suli_plugin.planned_reads import planned
 from suli_plugin.rounds import Loss, Round, Term
 from suli_plugin.stopping import Keeper, StopRule
 from suli_plugin.updates import Projection, Updates, trainable
@@ -113,9 +114,10 @@ class Trainer(Computation):
         """The losses of a round's steps; they stay on the device until the round ends."""
         losses: list[Tensor] = []
         try:
-            for step in round_.steps:
-                with self.watch(step):
-                    losses.append(updates.of_terms(step, optimizer, scheduler))
+            with planned(updates.reads(round_.steps)):
+                for step in round_.steps:
+                    with self.watch(step):
+                        losses.append(updates.of_terms(step, optimizer, scheduler))
         except OverBudget:
             # What diverged before is no matter of the budget.
             updates.values(losses)

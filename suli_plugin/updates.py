@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from suli_plugin.batch_norm import batch_norms
 from suli_plugin.computation import Computation
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import check_labels
-from suli_plugin.images import Batch
+from suli_plugin.images import Batch, ImageSet
 from suli_plugin.rounds import Term
 
 Scalar = Callable[[], Tensor]
@@ -56,6 +56,11 @@ class Updates:
             return loss if self.penalty is None else loss + self._alike(self.penalty)
 
         return self._update(backward, optimizer, scheduler)
+
+    def reads(self, steps: Iterable[Sequence[Term]]) -> Iterator[tuple[ImageSet, Tensor]]:
+        """What this process will read for these steps; nothing where they are made as they come."""
+        if isinstance(steps, Sequence):
+            yield from ((term.images, self._share(term)[0]) for step in steps for term in step)
 
     def of_loss(self, loss: Scalar, optimizer: Optimizer) -> Tensor:
         """One update on a scalar that every process computes alike; its value, on the device."""

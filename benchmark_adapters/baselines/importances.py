@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suli_plugin.content_hash import content_hash
 from suli_plugin.cost import Passes
-from suli_plugin.images import ImageSet, content_hash
+from suli_plugin.images import ImageSet
 from suli_plugin.kept_tensors import kept_tensors, tensors_hash
 from suli_plugin.mixed_images import MixedImages
 from suli_plugin.rounds import Loss

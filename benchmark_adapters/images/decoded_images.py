@@ -12,9 +12,11 @@ from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.chosen_images import ChosenImages
 from benchmark_adapters.images.encoded_images import Channels, EncodedImages
 from benchmark_adapters.images.pixel_cache import Kept, read_pixels, write_pixels
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 from suli_plugin.images import Augment, ImageSet, Kind
 from suli_plugin.kept_tensors import cache_folder, locked
 from suli_plugin.pixel_store import MEMORY_LIMIT, PixelStore
+from suli_plugin.read_ahead import decode_workers
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def image_set(
     base: BaseData | ChosenImages,
     *,
-    size: int | None = None,
+    size: int | Preprocessing | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     augment: Augment | None = None,
@@ -35,10 +37,12 @@ def image_set(
 
     They are decoded into one uint8 tensor once for each content and kept in the cache folder
     (SULI_CACHE, by default ~/.cache/suli-plugin). A set whose tensor would be larger than
-    `memory_limit` bytes is streamed: each batch is decoded when it is asked for. accelerator: of
-    several processes only the main one writes the cache. Raises ValueError for an image that is
-    damaged or not 8 bits a channel, and for different sizes where no `size` is given. Images are
-    gray or colour as the mean has one or three channels; without a mean, as all of them are.
+    `memory_limit` bytes is streamed: each batch is decoded by worker processes (see
+    `decode_workers`) while earlier ones are used. size: of the squares that images are resized
+    to, or what becomes of them. accelerator: of several processes only the main one writes the
+    cache. Raises ValueError for an image that is damaged or not 8 bits a channel, and for
+    different sizes where no `size` is given. Images are gray or colour as the mean has one or
+    three channels; without a mean, as all of them are.
     """
     encoded = EncodedImages(base, size, channels_for(mean))
     store, _ = pixel_store(encoded, memory_limit=memory_limit, accelerator=accelerator)
@@ -56,10 +60,18 @@ def pixel_store(
     They are others where images were resized, or made gray or colour.
     """
     if encoded.decoded_bytes() > memory_limit:
-        return PixelStore(encoded, memory_limit=0, labels=encoded.base.labels), False
+        store = PixelStore(
+            encoded,
+            memory_limit=0,
+            labels=encoded.base.labels,
+            workers=decode_workers(),
+            made_of=encoded.made_of,
+        )
+        return store, False
     kept = decoded(encoded, accelerator)
     as_in_files = encoded.size is None and not kept.converted
-    return PixelStore.of_tensors(kept.pixels, encoded.base.labels), as_in_files
+    store = PixelStore.of_tensors(kept.pixels, encoded.base.labels, encoded.made_of)
+    return store, as_in_files
 
 
 def channels_for(mean: Sequence[float] | None) -> Channels:

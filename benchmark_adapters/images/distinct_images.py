@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from benchmark_adapters.images.encoded_bytes import contents
+from benchmark_adapters.images.encoded_hashes import encoded_hashes
 from benchmark_adapters.images.image_data import ImageData
 
 
@@ -29,11 +28,7 @@ class Distinct:
 
 def content_hashes(images: ImageData) -> list[str]:
     """SHA-256 of each image's encoded bytes, as 64 hexadecimal digits, row by row."""
-    return [
-        hashlib.sha256(content).hexdigest()
-        for chunk in images.encoded()
-        for content in contents(chunk)
-    ]
+    return [bytes(row).hex() for row in encoded_hashes(images).tolist()]
 
 
 def distinct(hashes: list[str], labels: Tensor) -> Distinct:

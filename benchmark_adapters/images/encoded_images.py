@@ -22,6 +22,8 @@ from benchmark_adapters.images.encoded_bytes import (
     decoding,
     opened,
 )
+from benchmark_adapters.images.encoded_hashes import encoded_hashes
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing, squashed
 from suli_plugin.failure import Failure
 
 _AT_ONCE = 1024
@@ -39,16 +41,19 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
     """A map-style dataset over the encoded images: each is decoded when it is asked for.
 
     Images are uint8 (C, H, W); alpha is dropped. channels: `common` is one if all are gray, else
-    three. size: resize to (size, size), bilinear and antialiased. The sizes may differ without it.
+    three. size: resize to (size, size), bilinear and antialiased, or what else becomes of them.
+    The sizes may differ without it where the images are not asked for together.
     """
 
     def __init__(
         self,
         base: BaseData | ChosenImages,
-        size: int | None = None,
+        size: int | Preprocessing | None = None,
         channels: Channels = "common",
     ) -> None:
         self.base, self.size = base, size
+        self._fitting = squashed(size) if isinstance(size, int) else size
+        self._shape: tuple[int, ...] | None = None
         self._rows = base.dataset.select_columns(base.image_column).with_format("arrow")
         self._channels = channels
         self.converted = False
@@ -60,10 +65,11 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         return self.__getitems__([row])[0]
 
     def __getitems__(self, rows: Sequence[int]) -> list[tuple[Tensor, int]]:
-        """The images and labels of these rows, in their order."""
+        """The images and labels of these rows, in their order. Raises SizesDiffer where they do."""
         labels = self.base.labels[list(rows)].tolist()
-        pixels = (torch.from_numpy(pixels) for pixels in self.arrays(rows))
-        return list(zip(pixels, labels, strict=True))
+        pixels = self.arrays(rows)
+        self._check_sizes(rows, pixels)
+        return list(zip(map(torch.from_numpy, pixels), labels, strict=True))
 
     def arrays(self, rows: Sequence[int]) -> list[np.ndarray[Any, Any]]:
         """The pixels of these rows, uint8 (C, H, W) each.
@@ -92,7 +98,8 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             return 0
         first = next(content for _, content in self._encoded([0]))
         with self._naming(0):
-            width, height = (self.size, self.size) if self.size else opened(first).size
+            side = self._fitting and self._fitting.size
+            width, height = (side, side) if side else opened(first).size
         return len(self) * width * height * (1 if self._mode_of_all() == "L" else 3)
 
     def decode_all(self) -> np.ndarray[Any, Any]:
@@ -100,16 +107,21 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
 
         Sets `converted` where images were made gray or colour to be like the others.
         """
-        first = self.arrays([0])[0]
-        pixels = np.empty((len(self), *first.shape), dtype=np.uint8)
+        pixels = np.empty((len(self), *self._first_shape()), dtype=np.uint8)
         # In one thread: measured with Pillow, a second one makes small images slower.
         for start in range(0, len(self), _AT_ONCE):
             rows = range(start, min(start + _AT_ONCE, len(self)))
-            for row, image in zip(rows, self.arrays(rows), strict=True):
-                if image.shape != first.shape:
-                    raise SizesDiffer(self._sizes_differ(first.shape, image.shape, row))
-                pixels[row] = image
+            images = self.arrays(rows)
+            self._check_sizes(rows, images)
+            pixels[start : rows.stop] = images
         return pixels
+
+    def made_of(self, rows: Tensor) -> bytes:
+        """What decides the pixels at these rows: the encoded images, and how they are decoded."""
+        from PIL import __version__ as decoder
+
+        how = f"{_DECODING} {decoder} {self._kind()}\0".encode()
+        return how + encoded_hashes(self.base)[rows].numpy().tobytes()
 
     def key(self) -> str:
         """SHA-256 over the encoded images in their order, the wanted size and the channels."""
@@ -118,9 +130,13 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             for block, sizes in content_blocks(chunk):
                 pixels.update(block)
                 lengths.update(np.asarray(sizes, dtype=np.int64).tobytes())
-        kind = f"{self.size} {self._mode_of_all()}"
-        made_of = f"{_DECODING} {pixels.hexdigest()} {lengths.hexdigest()} {kind}"
+        made_of = f"{_DECODING} {pixels.hexdigest()} {lengths.hexdigest()} {self._kind()}"
         return hashlib.sha256(made_of.encode()).hexdigest()
+
+    def _kind(self) -> str:
+        """The wanted size, however it is reached, and the channels."""
+        size = self.size.words if isinstance(self.size, Preprocessing) else self.size
+        return f"{size} {self._mode_of_all()}"
 
     def _encoded(self, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """The rows, each with the bytes of its image."""
@@ -141,8 +157,8 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
             with decoding(), image:
                 if image.mode != mode:
                     image = image.convert(mode)
-                if self.size is not None and image.size != (self.size, self.size):
-                    image = image.resize((self.size, self.size), _bilinear())
+                if self._fitting is not None:
+                    image = self._fitting.applied(image)
                 pixels = np.array(image)
         return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -159,6 +175,16 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
                     if opened(content).mode in COLOUR:
                         return 3
         return 1
+
+    def _first_shape(self) -> tuple[int, ...]:
+        if self._shape is None:
+            self._shape = self.arrays([0])[0].shape
+        return self._shape
+
+    def _check_sizes(self, rows: Sequence[int], images: list[np.ndarray[Any, Any]]) -> None:
+        for row, image in zip(rows, images, strict=True):
+            if image.shape != self._first_shape():
+                raise SizesDiffer(self._sizes_differ(self._first_shape(), image.shape, row))
 
     def _sizes_differ(self, first: tuple[int, ...], other: tuple[int, ...], row: int) -> str:
         return (
@@ -182,9 +208,3 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         if path is not None and self.base.root is not None:
             path = path.removeprefix(f"{self.base.root}/")
         return f"row {self.base.row_in_split(row)}{f' ({path})' if path else ''}"
-
-
-def _bilinear() -> Any:
-    from PIL import Image
-
-    return Image.Resampling.BILINEAR

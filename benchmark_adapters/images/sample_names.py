@@ -11,6 +11,7 @@ from typing import Any
 from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.columns import described
 from benchmark_adapters.images.distinct_images import content_hashes
+from benchmark_adapters.images.encoded_hashes import hashed_now
 from benchmark_adapters.images.labels import one_each
 from suli_plugin.failure import Failure, Gone
 
@@ -69,7 +70,8 @@ def line_of(base: BaseData, row: int, content: str) -> str:
 
 def contents_at(base: BaseData, rows: Sequence[int]) -> list[str]:
     """SHA-256 of the encoded images in these rows."""
-    return content_hashes(dataclasses.replace(base, dataset=base.dataset.select(rows)))
+    chosen = dataclasses.replace(base, dataset=base.dataset.select(rows))
+    return [bytes(row).hex() for row in hashed_now(chosen).tolist()]
 
 
 def rows_where(base: BaseData, conditions: Sequence[str]) -> list[int]:

@@ -15,7 +15,7 @@ from benchmark_adapters.images.base_data import BaseData
 from benchmark_adapters.images.decoded_images import decoded
 from benchmark_adapters.images.encoded_images import EncodedImages, SizesDiffer
 from benchmark_adapters.splits.recipes import Part
-from suli_plugin.images import content_hash
+from suli_plugin.content_hash import content_hash
 from suli_plugin.pixel_store import MEMORY_LIMIT
 
 if TYPE_CHECKING:
