@@ -15,6 +15,7 @@ BENCHMARKS = (
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet20",
     "benchmark_adapters.benchmarks.utkface:UTKFaceAllCNN",
     "benchmark_adapters.benchmarks.vggface2:VGGFace2ResNet50",
+    "benchmark_adapters.benchmarks.image_folder:ImageFolder",
 )
 
 

@@ -18,6 +18,7 @@ from benchmark_adapters.benchmarks.original_training import OriginalTraining, no
 from benchmark_adapters.benchmarks.trained_originals import kept_name, trained_original
 from benchmark_adapters.originals.load import LoadedOriginal
 from benchmark_adapters.originals.weight_files import first_few
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 from benchmark_adapters.records.provenance import state_hash
 from suli_plugin.images import ImageSet
 from suli_plugin.training_records import TrainingRecords
@@ -93,7 +94,7 @@ class PublishedOriginal:
     """Read from a folder, file or repository.
 
     data: see `TrainedOriginal`. recipe, seed: of its training, where its configuration says that
-    it was trained on `train`.
+    it was trained on `train`. preprocessing: what became of the images for it, if anything.
     """
 
     loaded: LoadedOriginal
@@ -101,6 +102,7 @@ class PublishedOriginal:
     data: Mapping[str, str]
     recipe: Retrain | None = None
     seed: int = 0
+    preprocessing: Preprocessing | None = None
 
     @property
     def key(self) -> str:
@@ -121,7 +123,9 @@ class PublishedOriginal:
     @property
     def source(self) -> Mapping[str, Any]:
         """See `TrainedOriginal.source`."""
-        said = {"kind": "published", **self.loaded.provenance()}
+        said: dict[str, Any] = {"kind": "published", **self.loaded.provenance()}
+        if self.preprocessing is not None:
+            said["preprocessing"] = self.preprocessing.as_dict()
         if self.recipe is None:
             drawn = "from the test set, as the original has seen all training images"
             return {**said, "reference": drawn}

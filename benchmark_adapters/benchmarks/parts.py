@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from textwrap import wrap
 from typing import Literal
 
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from benchmark_adapters.splits.recipes import stratified_draw
 from suli_plugin.images import ImageSet
+
+# Of the classes, so many are named for a person.
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ def class_lines(parts: Parts, names: tuple[str, ...]) -> list[str]:
         f"class-{label}\xa0=\xa0{name}\xa0({train[label]:,}\xa0+\xa0{test[label]:,})"
         for label, name in enumerate(names)
     )
-    text = f"classes (training + test images): {', '.join(each)}"
+    shown = list(islice(each, MOST_SHOWN))
+    more = f" and\xa0{len(names) - MOST_SHOWN:,}\xa0more" if len(names) > MOST_SHOWN else ""
+    text = f"classes (training + test images): {', '.join(shown)}{more}"
     lines = wrap(text, 100, break_on_hyphens=False, break_long_words=False)
     return [line.replace("\xa0", " ") for line in lines]
 

@@ -23,39 +23,15 @@ from benchmark_adapters.benchmarks.case_originals import (
 )
 from benchmark_adapters.benchmarks.parts import Images, Parts, class_lines, held_out, limited
 from benchmark_adapters.benchmarks.sequence import turns_of
+from benchmark_adapters.benchmarks.table_methods import METHODS
 from benchmark_adapters.benchmarks.trained_originals import ORIGINAL_SEED
+from benchmark_adapters.originals.checkpoints import CheckpointConfig
 from benchmark_adapters.originals.load import load_original
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 from benchmark_adapters.splits.recipes import forget_classes, forget_mask, stratified_draw
 from suli_plugin.benchmark import Benchmark, Case
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import ImageSet
-
-METHODS = (
-    "original",
-    "retrain",
-    "finetune",
-    "neg_grad",
-    "neg_grad_plus",
-    "random_label",
-    "initial_label",
-    "boundary_shrink",
-    "boundary_expand",
-    "adv",
-    "adv_imp",
-    "delete",
-    "su",
-    "su@official",
-    "suli@paper",
-    "suli@official",
-    "suli@tuned",
-    "bn_drift",
-    "logit_mask",
-    "bias_mask",
-    "drift_mask",
-    "noise_mask",
-    "head_projection",
-    "head_distill",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +67,20 @@ class RealImages(Benchmark):
     @abstractmethod
     def images(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
         """All images of `data`. Raises ValueError where they can't be had."""
+
+    def images_as(
+        self, mean: tuple[float, ...], std: tuple[float, ...], preprocessing: Preprocessing | None
+    ) -> Images:
+        """The same for a published original; images of one size need no preprocessing."""
+        return self.images(mean, std)
+
+    def preprocessing_of(self, config: CheckpointConfig) -> Preprocessing | None:
+        """What becomes of images for a published original; None where they stay as they are."""
+        return None
+
+    def part_hash(self, part: ImageSet) -> str:
+        """What a case's fingerprint has of a part."""
+        return part.content_hash()
 
     @abstractmethod
     def fresh_model(self, num_classes: int) -> nn.Module:
@@ -184,13 +174,14 @@ class _Loaded:
     original: TrainedOriginal | PublishedOriginal
 
     def __init__(self, benchmark: RealImages, seed: int) -> None:
+        self._benchmark = benchmark
         if not benchmark.data:
             raise ValueError(
                 f"{benchmark.name} needs its images: pass --data FOLDER or --data org/name"
             )
         published = benchmark.original_of(seed)
         if published is None:
-            images = _images(benchmark, benchmark.mean, benchmark.std)
+            images = _images(benchmark, benchmark.mean, benchmark.std, None)
             self.parts = held_out(images, "train", benchmark.reference_fraction)
             self.original = TrainedOriginal(
                 benchmark.recipe,
@@ -206,7 +197,8 @@ class _Loaded:
 
     def _read_published(self, benchmark: RealImages, place: str) -> Images:
         loaded, fraction = load_original(place), benchmark.reference_fraction
-        images = _images(benchmark, loaded.config.mean, loaded.config.std)
+        preprocessing = benchmark.preprocessing_of(loaded.config)
+        images = _images(benchmark, loaded.config.mean, loaded.config.std, preprocessing)
         told, recipe, seed = trained_on(loaded, benchmark.augmentation_name), None, 0
         self.parts = held_out(images, "train" if told else "test", fraction)
         hashes = self._hashes
@@ -215,14 +207,14 @@ class _Loaded:
         elif told:
             self.parts = held_out(images, "test", fraction)
             hashes = self._hashes
-        original = PublishedOriginal(loaded, self.parts.train, hashes, recipe, seed)
+        original = PublishedOriginal(loaded, self.parts.train, hashes, recipe, seed, preprocessing)
         original.check_classes(images.class_names, benchmark.data)
         self.original = original
         return images
 
     @property
     def _hashes(self) -> dict[str, str]:
-        return {name: part.content_hash() for name, part in vars(self.parts).items()}
+        return {name: self._benchmark.part_hash(part) for name, part in vars(self.parts).items()}
 
 
 def _loaded(benchmark: RealImages, seed: int = 0) -> _Loaded:
@@ -235,9 +227,14 @@ def _read(benchmark: RealImages, seed: int) -> _Loaded:
 
 
 @lru_cache(maxsize=2)
-def _images(benchmark: RealImages, mean: tuple[float, ...], std: tuple[float, ...]) -> Images:
+def _images(
+    benchmark: RealImages,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    preprocessing: Preprocessing | None,
+) -> Images:
     """Shared by the originals of all seeds."""
-    images = benchmark.images(mean, std)
+    images = benchmark.images_as(mean, std, preprocessing)
     return images if benchmark.limit_images is None else limited(images, benchmark.limit_images)
 
 

@@ -21,6 +21,13 @@ OPTIONS = (
     click.option("--retain-scored", type=int, metavar="N", help="Score N retain images, not all."),
     click.option("--image-size", type=int, metavar="N", help="Resize to NxN, where it resizes."),
     click.option(
+        "--test-split", metavar="NAME",
+        help="Of image-folder, the part never trained on (default: test, else validation).",
+    ),
+    click.option("--config", metavar="NAME", help="Of its dataset, where that has several."),
+    click.option("--image-column", metavar="NAME", help="Where it can't be told, of image-folder."),
+    click.option("--label-column", metavar="NAME", help="The same for labels."),
+    click.option(
         "--age-groups", metavar="LIST", callback=lambda _, __, text: _parts(text),
         help="Classes of utkface-allcnn, such as 0-19,20-40,41-116.",
     ),

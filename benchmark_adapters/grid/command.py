@@ -75,6 +75,10 @@ def run_benchmark(
     original: str | None,
     retain_scored: int | None,
     image_size: int | None,
+    test_split: str | None,
+    config: str | None,
+    image_column: str | None,
+    label_column: str | None,
     age_groups: tuple[str, ...] | None,
     identities: int | None,
     limit_images: int | None,
@@ -105,6 +109,7 @@ def run_benchmark(
     suli bench run digits --methods all --workers 4
     suli bench run cifar10-resnet20 --data uoft-cs/cifar10 --original resnet20.th
     suli bench run utkface-allcnn --data UTKFace --age-groups 0-12,13-19,20-59,60-116
+    suli bench run image-folder --data imagenet --original org/vit_of_imagenet
     """
     from benchmark_adapters.grid.crew_plan import with_crew
     from benchmark_adapters.grid.plan import plan
@@ -125,6 +130,10 @@ def run_benchmark(
                 "original": original,
                 "retain_scored": retain_scored,
                 "image_size": image_size,
+                "test_split": test_split,
+                "config": config,
+                "image_column": image_column,
+                "label_column": label_column,
                 "age_groups": age_groups,
                 "identities": identities,
                 "limit_images": limit_images,

@@ -22,8 +22,10 @@ from suli_plugin.plugins import load_plugins
 
 RESULTS = ROOT / "leaderboards" / "results"
 REGISTRY = load_plugins(strict=True)
-GIVEN = ("data", "original", "retain_scored", "image_size", "age_groups", "identities",
-         "limit_images")  # fmt: skip
+GIVEN = (
+    *("data", "original", "retain_scored", "image_size", "test_split", "config"),
+    *("image_column", "label_column", "age_groups", "identities", "limit_images"),
+)
 
 
 @pytest.fixture(scope="module")
