@@ -38,20 +38,14 @@ _OF_THE_MACHINE = ("unlearned_hash", "history", "passes", "stop_reason", "notes"
 
 
 def accelerator_of(record: Mapping[str, Any]) -> Accelerator:
-    """The record's precision and compiler, and the CPU where it was run on one; else what there is.
-
-    Raises ValueError where the record's run was compiled and torch.compile lacks something here.
-    """
+    """The record's precision and compiler, on the CPU if it was run there; else what there is."""
     try:
-        made = made_accelerator(
+        return made_accelerator(
             record["precision"], record.get("compiled", "no"), cpu=record["device"] == "cpu"
         )
     except ValueError:
-        # A precision that this machine or process does not have.
+        # A precision or compiler that this machine or process does not have.
         return Accelerator()
-    if compiled_by(made) is not None:
-        check_compiler(made)
-    return made
 
 
 def rerun_checks(
@@ -69,6 +63,8 @@ def rerun_checks(
         how = record.get("compiled", "nothing")
         return [unknown(what, f"its forward passes were compiled by {how}")]
     try:
+        if compiled_by(accelerator) is not None:
+            check_compiler(accelerator)
         outcome = request.fulfil(accelerator, allow_unchanged=True)
     except (Diverged, RuntimeError, ValueError) as error:
         return [unknown(what, str(error))]

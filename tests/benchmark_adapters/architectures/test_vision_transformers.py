@@ -65,10 +65,10 @@ def outcomes(library, scope):
     found, asked = {}, vit_request(library, scope)
     for cls in our_methods():
         if group_of(cls) == FORGET_ONLY and scope in cls.needs:
-            method = short(cls())
+            method = short(cls(), epochs=1, iterations=2, sweeps=1)
             if cls is ARU:
                 # Colours this plain are taken for others only from afar.
-                method = replace(method, radius=0.5)
+                method = replace(method, radius=0.5, iterations=5)
             try:
                 result = run(method, original(library), asked)
             except ValueError as error:

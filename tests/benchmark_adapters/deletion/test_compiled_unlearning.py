@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import torch
 from compiling import inductor_or_skip
 from digits_as_images import UNLEARN, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
@@ -29,3 +30,11 @@ def test_a_compiled_run_says_so_and_is_run_again_compiled(original, digits, tmp_
     verify = ("receipt", "verify", out, "--model", original, "--dataset", digits)
     done = suli(*verify, "--level", "rerun")
     assert "matches      weights run again: bit by bit" in done.stdout
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "compile", nothing_to_compile_with)
+        done = suli(*verify, "--level", "rerun", code=1)
+    assert "not checked  weights run again: torch.compile can't be used here: no g++" in done.stdout
+
+
+def nothing_to_compile_with(*given, **options):
+    raise RuntimeError("no g++")
