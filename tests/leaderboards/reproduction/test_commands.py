@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,10 @@ from benchmark_adapters.grid.benchmark_options import made_benchmark
 from benchmark_adapters.grid.command import run_benchmark
 from benchmark_adapters.grid.options import changes_by_label, setting_arguments
 from benchmark_adapters.grid.retrains import settings_of
+from benchmark_adapters.records.record import digest
 from benchmark_adapters.tuning.command import tune
+from leaderboards.claims.claimed_record import checked_record
+from leaderboards.reproduction.again import all_compiled
 from leaderboards.reproduction.command import reproduce
 from leaderboards.reproduction.command_lines import command_line
 from leaderboards.reproduction.place import Place
@@ -68,6 +72,28 @@ def arguments(command):
     assert (program, group) == ("suli", "bench")
     of = {"run": run_benchmark, "tune": tune}[name]
     return of.make_context(name, words).params
+
+
+def test_a_record_that_was_compiled_is_run_again_compiled(cells):
+    own, command = cells[0]
+    compiled = replace(own, record={**own.record, "compiled": "inductor"})
+    assert not arguments(command)["compiled"] and not all_compiled([own])
+    assert arguments(command_line(compiled, REGISTRY, Place()))["compiled"]
+    assert all_compiled([compiled, compiled])
+    with pytest.raises(ValueError, match="some were run compiled and some were not"):
+        all_compiled([own, compiled])
+
+
+def test_a_claim_to_a_compiler_is_one_that_the_command_has(cells):
+    record = next(own.record for own, _ in cells if not own.is_trial)
+
+    def claimed(**changed):
+        whole = {**record, **changed}
+        return checked_record({**whole, "digest": digest(whole)}, 1)
+
+    assert claimed(compiled="inductor")["compiled"] == "inductor" and "compiled" not in claimed()
+    with pytest.raises(ValueError, match=r"compiled must be one of .* got 'magic'"):
+        claimed(compiled="magic")
 
 
 def test_every_command_makes_the_very_cell_of_its_record(cells):
