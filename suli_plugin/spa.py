@@ -25,11 +25,12 @@ def suppressed_classes(
     row = torch.zeros(outputs, dtype=torch.bool)
     row[list({*forget_classes, *forgotten_before})] = True
     mask = row.to(labels.device, non_blocking=True).repeat(len(labels), 1)
+    left = outputs - int(row.sum())
     if not forget_classes:
         mask = mask.scatter(1, labels[:, None], True)
-    # Only where one class is left can a label be the last one: the device is not asked otherwise.
-    left = outputs - int(row.sum())
-    if left == 0 or (left == 1 and bool(mask.all(1).any())):
+        # Only the last class that is left can be all of a sample: else the device is not asked.
+        left -= left == 1 and bool(mask.all(1).any())
+    if left == 0:
         raise ValueError("every class of a sample is suppressed: nothing is left to give it")
     return mask
 
