@@ -34,7 +34,8 @@ class ImageFolder(RealImages):
     the training images; output N is class N, in the order of the classes' names. Images become
     what its own configuration says: resize, crop, interpolation, mean and standard deviation; where
     no file says how, the usual way is taken, and said in the record. What would take more than
-    2 GiB decoded is streamed. Retrain is run where it is asked for by name, and has its defaults.
+    2 GiB decoded is streamed, decoded by as many processes as SULI_DECODE_WORKERS says (by default
+    one for each core, at most 8). Retrain is run where it is asked for by name.
 
     image_size: the side of the images, in pixels; None for the original's own. test_split: the
     part never trained on; None for the first of the usual names that has labels. config,
@@ -91,10 +92,8 @@ class ImageFolder(RealImages):
         def made(part: BaseData) -> ImageSet:
             return image_set(part, size=preprocessing, mean=mean, std=std)
 
-        how = (
-            f"images: {preprocessing.words}, says {preprocessing.said_by}" if preprocessing else ""
-        )
-        notes = (f"test images: the split {test.split}", how, *train.notes, *test.notes)
+        how = f"images: {preprocessing.words}, says {preprocessing.said_by}"
+        notes = (how, f"test images: the split {test.split}", *train.notes, *test.notes)
         names = train.class_names or tuple(map(str, range(int(train.labels.max()) + 1)))
         return Images(made(train), made(test), names, tuple(dict.fromkeys(notes)))
 

@@ -110,6 +110,7 @@ def subject_of(
         mean=original.config.mean,
         std=original.config.std,
         classes=original.config.classes,
+        preprocessing=original.config.preprocessing,
         before=forgotten_before(original),
         accelerator=accelerator,
     )

@@ -16,6 +16,7 @@ from benchmark_adapters.deletion.places import Place, Places, SetName, find_plac
 from benchmark_adapters.deletion.requests_file import ListedRequest
 from benchmark_adapters.deletion.steps import Step, steps_of
 from benchmark_adapters.images.base_data import BaseData
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 from benchmark_adapters.splits.copies import Duplicate
 from benchmark_adapters.splits.split import Split
 from suli_plugin.images import ImageSet, Kind
@@ -106,6 +107,7 @@ def load_deletion_data(
     mean: Sequence[float],
     std: Sequence[float],
     classes: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
     before: ForgottenBefore = NOTHING,
     listed: Sequence[ListedRequest] = (),
     accelerator: Accelerator | None = None,
@@ -114,13 +116,18 @@ def load_deletion_data(
 
     listed: the requests that the options' classes or ids are of, where they are several.
     mean, std, before: the original's; images are made gray or colour as the mean has channels.
+    preprocessing: the original's own way to the size that the options ask for, where it says one.
     classes: the original's by output, in whose order the labels are put (see
     `class_order.ordered`). No image is decoded for a set but its own. Raises as `find_places`
     does, and ValueError for an image of a set that can't be decoded.
     """
     places = set_apart(find_places(options, classes, accelerator), before)
-    readers = needed_images(places, options.image_size, mean, accelerator)
+    size = options.image_size
+    own = preprocessing.of_size(size) if preprocessing is not None and size is not None else None
+    readers = needed_images(places, own or size, mean, accelerator)
     notes = [note for reader in readers.values() for note in reader.base.notes]
+    if own is not None:
+        notes.append(f"images are resized: {own.words}, says {own.said_by}")
     notes += [line for reader in readers.values() for line in said_of_order(reader.base)]
     images, hashes = {}, {}
     for name, place in places.of.items():

@@ -61,7 +61,12 @@ set_options = _together(
     click.option("--reference", metavar="SPLIT", help="Never trained on; decides when to stop."),
 )
 image_options = _together(
-    click.option("--image-size", type=click.IntRange(1), metavar="N", help="Resize images to NxN."),
+    click.option(
+        "--image-size",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Resize images to NxN, and crop them, if the original's files say so.",
+    ),
     click.option(
         "--train-split", default="train", show_default=True, help="Holds what is forgotten."
     ),

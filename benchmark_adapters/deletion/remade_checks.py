@@ -149,6 +149,7 @@ def _data(
             mean=model.config.mean,
             std=model.config.std,
             classes=model.config.classes,
+            preprocessing=model.config.preprocessing,
             before=before,
             listed=listed,
             accelerator=accelerator,

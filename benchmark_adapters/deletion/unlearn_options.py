@@ -72,6 +72,7 @@ def request_of(
         mean=original.config.mean,
         std=original.config.std,
         classes=original.config.classes,
+        preprocessing=original.config.preprocessing,
         before=before,
         listed=listed,
         accelerator=accelerator,

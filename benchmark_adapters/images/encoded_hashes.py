@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,11 +34,11 @@ def encoded_hashes(images: ImageData) -> Tensor:
 def hashed_now(images: ImageData) -> Tensor:
     """The same from what the files hold now, whatever was kept."""
     digests: list[bytes] = []
-    # Threads wait for the disk together; hashing, too, leaves the interpreter to others.
+    # Hashing leaves the interpreter to the thread that reads.
     with ThreadPoolExecutor() as pool:
         for chunk in images.encoded():
             digests += pool.map(lambda content: hashlib.sha256(content).digest(), contents(chunk))
-    return torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).view(-1, 32)
+    return torch.from_numpy(np.frombuffer(b"".join(digests), dtype=np.uint8).copy()).view(-1, 32)
 
 
 def _state(images: ImageData) -> str | None:

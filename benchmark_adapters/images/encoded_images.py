@@ -42,7 +42,8 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
 
     Images are uint8 (C, H, W); alpha is dropped. channels: `common` is one if all are gray, else
     three. size: resize to (size, size), bilinear and antialiased, or what else becomes of them.
-    The sizes may differ without it where the images are not asked for together.
+    The sizes may differ without it where the images are not asked for together, or need not be
+    `alike`.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         base: BaseData | ChosenImages,
         size: int | Preprocessing | None = None,
         channels: Channels = "common",
+        *,
+        alike: bool = True,
     ) -> None:
-        self.base, self.size = base, size
+        self.base, self.size, self._alike = base, size, alike
         self._fitting = squashed(size) if isinstance(size, int) else size
         self._shape: tuple[int, ...] | None = None
         self._rows = base.dataset.select_columns(base.image_column).with_format("arrow")
@@ -68,7 +71,8 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
         """The images and labels of these rows, in their order. Raises SizesDiffer where they do."""
         labels = self.base.labels[list(rows)].tolist()
         pixels = self.arrays(rows)
-        self._check_sizes(rows, pixels)
+        if self._alike:
+            self._check_sizes(rows, pixels)
         return list(zip(map(torch.from_numpy, pixels), labels, strict=True))
 
     def arrays(self, rows: Sequence[int]) -> list[np.ndarray[Any, Any]]:
@@ -118,10 +122,13 @@ class EncodedImages(Dataset[tuple[Tensor, int]]):
 
     def made_of(self, rows: Tensor) -> bytes:
         """What decides the pixels at these rows: the encoded images, and how they are decoded."""
+        return self.decoding().encode() + encoded_hashes(self.base)[rows].numpy().tobytes()
+
+    def decoding(self) -> str:
+        """How the images are decoded, by whom, and what becomes of them."""
         from PIL import __version__ as decoder
 
-        how = f"{_DECODING} {decoder} {self._kind()}\0".encode()
-        return how + encoded_hashes(self.base)[rows].numpy().tobytes()
+        return f"{_DECODING} {decoder} {self._kind()}\0"
 
     def key(self) -> str:
         """SHA-256 over the encoded images in their order, the wanted size and the channels."""

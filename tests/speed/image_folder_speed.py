@@ -70,8 +70,10 @@ class Peak(threading.Thread):
         self.bytes, self._done = 0, threading.Event()
 
     def run(self) -> None:
-        """Until `stop`."""
-        while not self._done.wait(0.1):
+        """Until `stop`, and once more then."""
+        over = False
+        while not over:
+            over = self._done.wait(0.1)
             self.bytes = max(self.bytes, sum(map(_pss, _family())))
 
     def stop(self) -> int:

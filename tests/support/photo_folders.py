@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import original_layouts_example as layouts
 import torch
 from PIL import Image
+from torch import nn
 
 from benchmark_adapters.architectures import build_architecture
+from benchmark_adapters.images.base_data import load_base
+from benchmark_adapters.images.decoded_images import image_set
 from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint
+from benchmark_adapters.preprocessing.preprocessing import Preprocessing
 
 CLASSES = tuple(layouts.NAMES)
 
@@ -62,11 +67,23 @@ def torchvision_original(folder: Path, classes: int = 5, **changes: object) -> P
     return folder
 
 
-def timm_original(folder: Path) -> Path:
-    """A ViT as timm itself writes it; it takes 32x32."""
+def timm_original(folder: Path, photos: Path | None = None) -> Path:
+    """A ViT as timm itself writes it; it takes 32x32. photos: what it learns, if anything."""
     torch.manual_seed(0)
-    layouts.timm(folder)
+    layouts.timm(folder, layouts.as_it_is if photos is None else partial(_taught, photos))
     return folder
+
+
+def _taught(photos: Path, model: nn.Module) -> None:
+    """Some updates on all training photos, made as the configuration will say."""
+    way = Preprocessing(size=32, resize=35, interpolation="bicubic")
+    images = image_set(load_base(photos, split="train"), size=way, mean=(0.5,) * 3, std=(0.5,) * 3)
+    batch = images.batch(torch.arange(len(images)), torch.device("cpu"))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(batch.images), batch.labels).backward()
+        optimizer.step()
 
 
 def transformers_original(folder: Path) -> Path:

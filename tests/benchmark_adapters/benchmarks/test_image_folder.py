@@ -221,9 +221,26 @@ def test_the_command_runs_it_and_the_second_time_decodes_nothing_for_a_hash(
     assert "pass --data FOLDER" in wrong.stderr
 
 
-def test_the_memory_of_a_pass_does_not_grow_with_the_number_of_images(
-    tmp_path, net, streaming, monkeypatch
-):
+@pytest.fixture(scope="module")
+def speed():
+    """The script that measures how images are read."""
+    script = ROOT / "tests/speed/image_folder_speed.py"
+    spec = importlib.util.spec_from_file_location("speed", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_that_measures_both_loaders_reads_small_sets_too(speed, tmp_path):
+    speed.make(tmp_path / "data", 200, 10, 32)
+    assert len(list((tmp_path / "data" / "val").rglob("*.jpg"))) == 20
+    found = speed.read_all(str(tmp_path / "data"), 50, 2, 2, 32)
+    assert found["all"] == 180 and found["peak"] > found["decoded"]
+    assert [len(found[name]) for name in ("ours", "torchvision")] == [2, 2]
+    assert min(found["ours"] + found["torchvision"]) > 0
+
+
+def test_the_memory_of_a_pass_does_not_grow_with_the_number_of_images(speed, tmp_path, streaming):
     """One photo under many names: what is held is that of a few batches, whatever the number."""
     spec = importlib.util.spec_from_file_location(
         "speed", ROOT / "tests/speed/image_folder_speed.py"
