@@ -50,6 +50,7 @@ UNLEARNERS = (
     "benchmark_adapters.baselines.sisa:Sisa",
     "benchmark_adapters.baselines.aru:ARU",
     "benchmark_adapters.baselines.counterfactual:Counterfactual",
+    "benchmark_adapters.baselines.as_unseen:AsUnseen",
     "benchmark_adapters.baselines.bn_drift:BatchNormDrift",
     "benchmark_adapters.baselines.logit_mask:LogitMask",
     "benchmark_adapters.baselines.bias_mask:BiasMask",

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
 
 from benchmark_adapters.baselines.adversarial_images import check_pixels, linf_neighbours
+from benchmark_adapters.baselines.attack_radius import least_radius
 from benchmark_adapters.baselines.last_layer import forgotten_rows, last_layer
 from benchmark_adapters.baselines.runner_up import runner_up_labels
 from benchmark_adapters.baselines.strong_views import views_of
@@ -37,10 +38,9 @@ class Counterfactual(Unlearner):
     move. Both take images of other classes, which who reads the forget data alone does not have.
     Two kinds of stand-ins are in those data.
 
-    (1) The counterfactual x' of a forget image x: x after a targeted attack within a few grey
-    levels, towards its runner-up, the likeliest class that is not forgotten. The original takes x'
-    for that class, and a probe finds the forgotten one in the features z_o(x') less well than in
-    those of x.
+    (1) The counterfactual x' of a forget image x: x after the least attack towards its runner-up,
+    the likeliest class that is not forgotten. The original takes x' for that class, and a probe
+    finds the forgotten one in the features z_o(x') less well than in those of x.
 
     (2) Strong views v(x): cut, turned, recoloured and mixed so much that what is in them is mostly
     not the forgotten class. What a network answers to such views of very few images carries over
@@ -59,8 +59,9 @@ class Counterfactual(Unlearner):
 
     By Adam with a one-cycle learning rate. lr: its peak. epochs: of the forget set, but
     so many that there are `iterations` updates, which a small set would not come to. radius: of the
-    attack, in pixel units (L-infinity), in `attack_steps` signed steps of a third of it. move,
-    hold, answers, seen: see above.
+    attack, in pixel units (L-infinity), in `attack_steps` signed steps of a third of it; None is
+    `reach` times the least one at which attacks hit (see `least_radius`), since what is a small
+    change to one network's images is none to another's. move, hold, answers, seen: see above.
 
     BatchNorm is frozen: statistics of forget images would change the features of all others.
     """
@@ -77,7 +78,7 @@ class Counterfactual(Unlearner):
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {
         "lr": (5e-4, 1e-3, 2e-3, 4e-3),
         "move": (2.0, 4.0, 8.0, 16.0),
-        "radius": (2 / 255, 4 / 255, 8 / 255),
+        "reach": (1.0, 2.0, 4.0),
         "batch_norm": BATCH_NORM,
     }
 
@@ -89,7 +90,8 @@ class Counterfactual(Unlearner):
     hold: float = field(default=2.0, metadata=bounds(at_least=0))
     answers: float = field(default=0.5, metadata=bounds(at_least=0))
     seen: float = field(default=0.05, metadata=bounds(above=0, at_most=1))
-    radius: float = field(default=8 / 255, metadata=bounds(at_least=0))
+    radius: float | None = field(default=None, metadata=bounds(at_least=0))
+    reach: float = field(default=2.0, metadata=bounds(above=0))
     attack_steps: int = field(default=6, metadata=bounds(at_least=0))
     batch_norm: BatchNorm = "frozen"
 
@@ -123,13 +125,19 @@ class Counterfactual(Unlearner):
         session.notes["runner_up_counts"] = targets.bincount(
             minlength=before.logits.shape[1]
         ).tolist()
+        radius = self.radius
+        if radius is None:
+            radius = self.reach * least_radius(
+                session, original, session.forget, targets, iterations=self.attack_steps
+            )
+        session.notes["radius"] = radius
         return linf_neighbours(
             session,
             original,
             session.forget,
             targets,
-            radius=self.radius,
-            step=self.radius / 3,
+            radius=radius,
+            step=radius / 3,
             iterations=self.attack_steps,
             random_start=False,
         )
