@@ -176,7 +176,7 @@ def _in_unit_box(pixels: Tensor, method: str) -> Tensor:
     lowest, highest = float(unit.min()), float(unit.max())
     if lowest < 0 or highest > 1:
         raise ValueError(
-            f"{method} attacks images whose pixels are in [0, 1] or uint8, got pixels from "
+            f"{method} works on images whose pixels are in [0, 1] or uint8, got pixels from "
             f"{lowest:.3g} to {highest:.3g}; pass an ImageSet with mean= and std= instead of "
             f"normalised images"
         )

@@ -12,6 +12,7 @@ from torch.nn.functional import smooth_l1_loss
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
 
+from benchmark_adapters.baselines.adversarial_images import check_pixels
 from benchmark_adapters.baselines.strong_views import views_of
 from suli_plugin.batch_norm import BATCH_NORM, BatchNorm, evaluation_mode
 from suli_plugin.evaluation import Predictions
@@ -75,6 +76,10 @@ class AsUnseen(Unlearner):
     lr: float = field(default=1e-3, metadata=bounds(at_least=0))
     hold: float = field(default=3.0, metadata=bounds(at_least=0))
     batch_norm: BatchNorm = "frozen"
+
+    def check(self, session: Session) -> None:
+        """See `Unlearner.check`; views are made of pixels."""
+        check_pixels(session)
 
     def unlearn(self, model: nn.Module, session: Session) -> nn.Module:
         """See `Unlearner.unlearn`."""

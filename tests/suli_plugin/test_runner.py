@@ -310,7 +310,7 @@ def test_a_request_can_be_checked_without_running_it():
     with pytest.raises(ValueError, match="images of class 3"):
         check(SULI(), model, replace(asked, forget_classes=(4,)))
     normalised = ImageSet.of_tensors(torch.full((4, 1, 8, 8), -1.0), torch.full((4,), 3))
-    with pytest.raises(ValueError, match="boundary_shrink attacks images whose pixels are in"):
+    with pytest.raises(ValueError, match="boundary_shrink works on images whose pixels are in"):
         check(BoundaryShrink(), model, replace(asked, forget=normalised))
 
 

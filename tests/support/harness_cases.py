@@ -24,8 +24,10 @@ SUPREMES_OWN = {
     "random_labeling", "retrain", "scrub", "ssd", "ssd_det", "unsir",
 }  # fmt: skip
 
-# They attack pixels in [0, 1], and say so where a harness gives normalised images.
-PIXEL_ATTACKERS = ("boundary_shrink", "adv", "adv_imp", "aru", "spotter", "counterfactual")
+# They work on pixels in [0, 1], and say so where a harness gives normalised images.
+PIXEL_METHODS = (
+    "boundary_shrink", "adv", "adv_imp", "aru", "spotter", "counterfactual", "as_unseen"
+)  # fmt: skip
 
 
 def class_three():

@@ -180,7 +180,7 @@ def test_erasures_own_methods_run_in_our_benchmark(environment_of, tmp_path):
     [
         ("LogitMask", {"forget_classes": []}, "DigitsSource", "logit_mask supports class-wise"),
         ("SULI", {"forget_classes": [5]}, "DigitsSource", "names class 5 to be forgotten, but"),
-        ("BoundaryShrink", {}, "NormalisedDigits", "boundary_shrink attacks images whose pixels"),
+        ("BoundaryShrink", {}, "NormalisedDigits", "boundary_shrink works on images whose pixels"),
     ],
 )
 def test_what_a_method_cannot_do_stops_the_run_before_the_first_row(

@@ -2,7 +2,7 @@
 
 from configparser import ConfigParser
 
-from harness_cases import PIXEL_ATTACKERS, SUPREMES_OWN
+from harness_cases import PIXEL_METHODS, SUPREMES_OWN
 from repository import ROOT
 
 from benchmark_adapters.harnesses.translation import names_in_harness
@@ -14,7 +14,7 @@ MISSING = {
     "original": "SUPREME has its own",
     "retrain": "SUPREME has its own",
     "retrain_held_out": "an audit's yardstick, no method",
-    **dict.fromkeys(PIXEL_ATTACKERS, "it attacks pixels in [0, 1], SUPREME's are normalised"),
+    **dict.fromkeys(PIXEL_METHODS, "it works on pixels in [0, 1], SUPREME's are normalised"),
 }
 
 
