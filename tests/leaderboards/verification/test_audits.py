@@ -217,7 +217,7 @@ def test_no_audit_is_beside_a_retrain_that_is_found_false(store, tmp_path, accel
     with pytest.MonkeyPatch.context() as patch:
         real = audits._judged
         patch.setattr(audits, "_judged", seen)
-        looked = verified(request, lambda _: accelerator, lambda _: None)
+        looked = verified(request, lambda _, compiled: accelerator, lambda _: None)
     outcomes = {each.submission.method: each.found.outcome for each in looked}
     assert list(outcomes)[-2:] == ["suli@paper", "suli@tuned"]
     assert outcomes["retrain@2"] == "refuted" and outcomes["suli@tuned"] == "re-scored"
