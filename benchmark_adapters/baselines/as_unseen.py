@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
 
 from benchmark_adapters.baselines.adversarial_images import check_pixels
@@ -20,6 +19,8 @@ from suli_plugin.feature_terms import feature_term
 from suli_plugin.features import penultimate_features
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch
+from suli_plugin.log_odds import label_odds
+from suli_plugin.one_cycle import one_cycle
 from suli_plugin.optimizers import Adam
 from suli_plugin.rounds import Round, Term
 from suli_plugin.session import Session
@@ -97,7 +98,7 @@ class AsUnseen(Unlearner):
             [Round(self._steps(model, original, anchors, targets, session))],
             self._optimizer,
             batch_norm=self.batch_norm,
-            schedule=self._one_cycle,
+            schedule=one_cycle(self.lr, self.iterations),
         )
         return model
 
@@ -145,24 +146,8 @@ class AsUnseen(Unlearner):
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return Adam(parameters, lr=self.lr)
 
-    def _one_cycle(self, optimizer: Optimizer) -> LRScheduler:
-        return OneCycleLR(
-            optimizer,
-            max_lr=self.lr,
-            total_steps=self.iterations + 1,
-            pct_start=max(0.1, 2 / (self.iterations + 1)),
-            cycle_momentum=False,
-        )
-
 
 def unseen_odds(known: Tensor, unseen: Tensor) -> Tensor:
     """Log-odds (N,) that are distributed as `unseen` (M,), in the order of `known` (N,)."""
     ranks = known.argsort().argsort()
     return torch.quantile(unseen, ((ranks + 0.5) / len(known)).to(unseen))
-
-
-def label_odds(logits: Tensor, labels: Tensor) -> Tensor:
-    """Log-odds of each label, log p_y - log(1 - p_y), (N,), of logits (N, K)."""
-    own = labels[:, None]
-    rest = logits.scatter(1, own, -torch.inf).logsumexp(1)
-    return logits.gather(1, own).squeeze(1) - rest

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
 
 from benchmark_adapters.baselines.adversarial_images import check_pixels, linf_neighbours
@@ -23,6 +22,7 @@ from suli_plugin.feature_terms import FeatureLoss, feature_term
 from suli_plugin.features import penultimate_features
 from suli_plugin.hyperparameters import bounds
 from suli_plugin.images import Batch, ImageSet
+from suli_plugin.one_cycle import one_cycle
 from suli_plugin.optimizers import Adam
 from suli_plugin.rounds import Round, Term
 from suli_plugin.session import Session
@@ -115,7 +115,7 @@ class Counterfactual(Unlearner):
             islice(self._epochs(model, original, near, anchors, session), epochs),
             self._optimizer,
             batch_norm=self.batch_norm,
-            schedule=lambda optimizer: self._one_cycle(optimizer, epochs * batches),
+            schedule=one_cycle(self.lr, epochs * batches),
         )
         return model
 
@@ -204,15 +204,6 @@ class Counterfactual(Unlearner):
 
     def _optimizer(self, parameters: list[nn.Parameter]) -> Optimizer:
         return Adam(parameters, lr=self.lr)
-
-    def _one_cycle(self, optimizer: Optimizer, steps: int) -> LRScheduler:
-        return OneCycleLR(
-            optimizer,
-            max_lr=self.lr,
-            total_steps=steps + 1,
-            pct_start=max(0.1, 2 / (steps + 1)),
-            cycle_momentum=False,
-        )
 
 
 def forget_rows(head: nn.Linear | nn.Conv2d, rows: list[int]) -> None:

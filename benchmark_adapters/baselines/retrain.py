@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.optimizer import Optimizer
 from typing_extensions import Self
 
 from suli_plugin.batch_norm import BatchNorm
 from suli_plugin.hyperparameters import added_later, bounds
 from suli_plugin.images import ImageSet
+from suli_plugin.one_cycle import one_cycle
 from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import Round, cross_entropy
 from suli_plugin.session import Session
@@ -92,7 +92,7 @@ class Retrain(Unlearner):
             self._epochs(images, trainer, epochs),
             self._optimizer,
             batch_norm=self.batch_norm,
-            schedule=lambda optimizer: self._one_cycle(optimizer, steps),
+            schedule=one_cycle(self.lr, steps, self.warm_up),
         )
 
     def _epochs(self, images: ImageSet, trainer: Trainer, epochs: int) -> Iterator[Round]:
@@ -115,14 +115,4 @@ class Retrain(Unlearner):
             momentum=self.momentum,
             nesterov=self.momentum > 0,
             weight_decay=self.weight_decay,
-        )
-
-    def _one_cycle(self, optimizer: Optimizer, steps: int) -> LRScheduler:
-        return OneCycleLR(
-            optimizer,
-            max_lr=self.lr,
-            total_steps=steps + 1,
-            # One step at least: torch divides by the length of the warm-up.
-            pct_start=max(self.warm_up, 2 / (steps + 1)),
-            cycle_momentum=False,
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark_adapters.metrics.probabilities import Array, as_float64, as_labels
+from suli_plugin.log_odds import label_odds
 
 BINS = 20
 CLIP = 100.0
@@ -33,9 +34,8 @@ def logit_margins(logits: Array, labels: Array) -> NDArray[np.float64]:
     logits: (M, K) of one model; labels: (M,). It is the log odds of the own class.
     """
     scores = as_float64(logits, "logits", 2)
-    own = as_labels(labels, "labels", len(scores))[:, None]
-    others = scores.scatter(1, own, float("-inf")).logsumexp(1)
-    margins: NDArray[np.float64] = (scores.gather(1, own).squeeze(1) - others).numpy()
+    odds = label_odds(scores, as_labels(labels, "labels", len(scores)))
+    margins: NDArray[np.float64] = odds.numpy()
     return margins
 
 

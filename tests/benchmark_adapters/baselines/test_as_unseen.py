@@ -7,8 +7,9 @@ from small_problem import request, tensors, trained_convnet
 from torch.nn.functional import kl_div
 
 from benchmark_adapters.baselines import as_unseen
-from benchmark_adapters.baselines.as_unseen import AsUnseen, label_odds, unseen_odds
+from benchmark_adapters.baselines.as_unseen import AsUnseen, unseen_odds
 from suli_plugin import ImageSet, run
+from suli_plugin.log_odds import label_odds
 
 
 def mirrored(images, positions, generator, device):
