@@ -124,6 +124,16 @@ def shown_tables(records: Sequence[Record], name: str) -> Iterator[str]:
             yield f"{TITLES[table]}\n\n{_aligned(markdown)}"
 
 
+def shortened(records: Sequence[Record]) -> Iterator[str]:
+    """A line for each method of these records that ran with less than its source has."""
+    labels = {record["method"] for record in records}
+    changes = {label: own for part in PARTS for label, own in part.changes.items()}
+    for label, own in changes.items():
+        if label in labels:
+            told = ", ".join(f"{name}={value}" for name, value in own.items())
+            yield f"{label} is no row as published: {told}, for the time it takes"
+
+
 def _of_part(
     part: Part, benchmark: Benchmark, registry: Registry, accelerator: Accelerator
 ) -> list[Cell]:

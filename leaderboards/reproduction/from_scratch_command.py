@@ -16,7 +16,13 @@ from benchmark_adapters.grid.cell_progress import CellProgress
 from benchmark_adapters.grid.options import check_writable
 from benchmark_adapters.grid.outcome import Outcome
 from leaderboards.claims.command_errors import command_errors
-from leaderboards.reproduction.from_scratch import PRECISION, TITLES, FromScratch, shown_tables
+from leaderboards.reproduction.from_scratch import (
+    PRECISION,
+    TITLES,
+    FromScratch,
+    shortened,
+    shown_tables,
+)
 from leaderboards.reproduction.place import Place
 from leaderboards.reproduction.table import Record
 from suli_plugin.plugins import registry
@@ -65,6 +71,8 @@ def _print(
     limit = scratch.benchmark.options().get("limit_images")
     for text in shown_tables(records, name) if records else ():
         click.echo(f"{text}\n")
+    for line in shortened(records):
+        click.echo(line)
     if limit is not None:
         click.echo(f"a trial on {limit:,} training images: no figure of the paper's setting")
     place = output / scratch.benchmark.name

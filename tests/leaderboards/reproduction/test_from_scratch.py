@@ -12,7 +12,7 @@ from benchmark_adapters.benchmarks import real_images
 from benchmark_adapters.benchmarks.cifar10 import Cifar10ResNet18
 from leaderboards.board.board import load_board
 from leaderboards.board.measure import board_options
-from leaderboards.reproduction.from_scratch import FromScratch
+from leaderboards.reproduction.from_scratch import FromScratch, shortened
 from leaderboards.reproduction.place import Place
 from suli_plugin.method_rows import FORGET_ONLY, group_of
 from suli_plugin.plugins import load_plugins
@@ -98,10 +98,15 @@ def test_the_whole_plan_has_what_the_tables_need(digits):
         assert {scenario for scenario, of in cells if of == label} == classes | {
             "instance-64", "instance-512",
         }  # fmt: skip
-    known = {name for name, cls in REGISTRY.unlearners.items() if group_of(cls) == FORGET_ONLY}
+    known = {
+        name for name, cls in REGISTRY.unlearners.items()
+        if group_of(cls) == FORGET_ONLY and "class-wise" in cls.needs
+    }  # fmt: skip
     assert known <= {of for scenario, of in cells if scenario == "class-1"}
     assert {cell.seed for cell in scratch.cells} == {0}
-    # Shorter than published, alike wherever it runs.
+    # Shorter than published, alike wherever it runs, and told.
+    (told,) = shortened([{"method": "adv_imp"}, {"method": "su@official"}])
+    assert "adv_imp is no row as published: adversarial_images=1, iterations=20" in told
     assert {c.unlearner.iterations for (_, of), c in cells.items() if of == "adv_imp"} == {20}
 
 
