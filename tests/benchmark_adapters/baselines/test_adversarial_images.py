@@ -139,7 +139,7 @@ def test_the_same_seed_makes_the_same_images():
 
 def test_normalised_images_are_refused():
     normalised = ImageSet.of_tensors(unit(FORGET) * 4 - 2, FORGET.labels)
-    with pytest.raises(ValueError, match=r"a_method attacks .* in \[0, 1\].*mean= and std="):
+    with pytest.raises(ValueError, match=r"a_method works on .* in \[0, 1\].*mean= and std="):
         fgsm(session(), trained_convnet(), normalised, epsilon=0.1)
 
 

@@ -133,7 +133,7 @@ def test_without_a_retain_like_image_the_model_is_returned_as_it_is():
 def test_normalised_images_are_refused():
     images, labels = tensors(request("class-wise").forget)
     asked = ForgetRequest(forget=ImageSet.of_tensors(images, labels), forget_classes=(3,))
-    with pytest.raises(ValueError, match=r"aru attacks .* in \[0, 1\].*mean= and std="):
+    with pytest.raises(ValueError, match=r"aru works on .* in \[0, 1\].*mean= and std="):
         run(ARU(epochs=1), trained_convnet(), asked)
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import kl_div
 
 from benchmark_adapters.baselines import as_unseen
 from benchmark_adapters.baselines.as_unseen import AsUnseen, unseen_odds
-from suli_plugin import ImageSet, run
+from suli_plugin import ForgetRequest, ImageSet, run
 from suli_plugin.log_odds import label_odds
 
 
@@ -85,3 +85,13 @@ def test_the_forget_and_the_reference_set_are_all_it_needs():
     assert AsUnseen().resources("instance-wise") == {"forget", "reference"}
     with pytest.raises(ValueError, match="as_unseen"):
         run(AsUnseen(), trained_convnet(), request("class-wise"))
+
+
+def test_normalised_images_whose_views_would_be_cut_are_refused():
+    wanted = request("instance-wise")
+    forget, reference = (
+        ImageSet.of_tensors(*tensors(images)) for images in (wanted.forget, wanted.reference)
+    )
+    asked = ForgetRequest(forget=forget, reference=reference)
+    with pytest.raises(ValueError, match=r"as_unseen works on .* in \[0, 1\]"):
+        run(AsUnseen(), trained_convnet(), asked)

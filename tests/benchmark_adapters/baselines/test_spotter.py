@@ -144,7 +144,7 @@ def test_normalised_images_are_refused():
     forget = request("class-wise").forget
     images, labels = tensors(forget)
     wanted = ForgetRequest(forget=ImageSet.of_tensors(images, labels), forget_classes=(3,))
-    with pytest.raises(ValueError, match=r"spotter attacks .* in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"spotter works on .* in \[0, 1\]"):
         run(Spotter(), trained_convnet(), wanted)
 
 
