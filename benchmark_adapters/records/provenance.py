@@ -46,27 +46,31 @@ def hardware() -> str:
 @lru_cache(maxsize=1)
 def git_commit() -> str | None:
     """The commit of the checkout that this package runs from, `-dirty` if altered, else None."""
-    here = Path(__file__).parent
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-        cwd=here,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    tracked = subprocess.run(
-        ["git", "ls-files", "--error-unmatch", Path(__file__).name],
-        cwd=here,
-        capture_output=True,
-        check=False,
-    )
     # An installed package may lie inside somebody else's repository.
-    return described.stdout.strip() if tracked.returncode == 0 else None
+    tracked = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    return (
+        _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*") if tracked else None
+    )
 
 
 def command() -> str:
     """The command line, by the program's name rather than its path."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the folder of this file; None where it fails, or is not installed."""
+    try:
+        said = subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return said.stdout.strip() if said.returncode == 0 else None
 
 
 def _processor() -> str:
