@@ -40,7 +40,7 @@ class PixelStore:
         self._ahead: ReadAhead | None = None
         self.memory_limit = memory_limit
         self.pixels: Tensor | None = None
-        self._elsewhere: Tensor | None = None
+        self._moved: tuple[torch.device, Tensor] | None = None
         self._labels = labels
         self._decoded = False
 
@@ -86,13 +86,15 @@ class PixelStore:
         After that a batch is an index on the device. What is on the host stays, for whoever reads
         it there.
         """
-        for held in (self.pixels, self._elsewhere):
-            if held is not None and held.device == device:
-                return held
-        if self.pixels is None or not _has_room(self.pixels, device):
+        if self.pixels is None or self.pixels.device == device:
+            return self.pixels
+        # By the device that was asked for: what moves to `cuda` says that it is on `cuda:0`.
+        if self._moved is not None and self._moved[0] == device:
+            return self._moved[1]
+        if not _has_room(self.pixels, device):
             return None
-        self._elsewhere = self.pixels.to(device)
-        return self._elsewhere
+        self._moved = device, self.pixels.to(device)
+        return self._moved[1]
 
     @contextmanager
     def planned(self, batches: Iterable[Tensor]) -> Iterator[None]:

@@ -82,7 +82,8 @@ def test_the_stand_in_counts_a_wait_in_a_step():
     assert (more - few)[planted] == 3
 
 
-def test_a_set_moves_to_a_device_once_and_stays_on_the_host(monkeypatch):
+@pytest.mark.parametrize("name", ["meta", "meta:0"])
+def test_a_set_moves_to_a_device_once_and_stays_on_the_host(name, monkeypatch):
     pixels = torch.arange(24.0).view(6, 1, 2, 2)
     store = PixelStore.of_tensors(pixels, torch.arange(6))
     moved, to = [], torch.Tensor.to
@@ -93,9 +94,10 @@ def test_a_set_moves_to_a_device_once_and_stays_on_the_host(monkeypatch):
         return to(tensor, *args, **kwargs)
 
     monkeypatch.setattr(torch.Tensor, "to", counted)
-    meta, some = torch.device("meta"), torch.tensor([4, 1])
+    # A tensor on `meta:0` says that it is on `meta`, as one on `cuda` says `cuda:0`.
+    meta, some = torch.device(name), torch.tensor([4, 1])
     for _ in range(2):
-        assert store.take(some, meta)[0].device == meta
+        assert store.take(some, meta)[0].device.type == "meta"
         assert torch.equal(store.take(some, CPU)[0], pixels[some])
     assert moved == [meta]
 
