@@ -17,7 +17,8 @@ class MixedImages(ImageSet):
     """The samples of the first set, then those of the second, and so on, without a copy of them.
 
     Each is normalised and augmented as its own set says, and its passes count as its own set's
-    kind of data; `Batch.kind` is the first set's. All images must have one shape (C, H, W).
+    kind of data; `Batch.kind` is the first set's. All images must have one shape (C, H, W); where
+    a part's augmentation makes them smaller, the middle of the others is taken.
     """
 
     def __init__(self, parts: Sequence[ImageSet]) -> None:
@@ -48,7 +49,7 @@ class MixedImages(ImageSet):
             for at, part, within in self._by_part(rows)
         ]
         order = torch.cat([at for at, _ in pieces]).argsort().to(device, non_blocking=True)
-        images = torch.cat([piece.images for _, piece in pieces])[order]
+        images = torch.cat(_of_one_size([piece.images for _, piece in pieces]))[order]
         labels = torch.cat([piece.labels for _, piece in pieces])[order]
         if self._labels is not None:
             labels = self._labels[positions].to(device, non_blocking=True)
@@ -86,3 +87,14 @@ class MixedImages(ImageSet):
 
     def _twin(self) -> ImageSet:
         return copy.copy(self)
+
+
+def _of_one_size(batches: Sequence[Tensor]) -> list[Tensor]:
+    """Images (B, C, H, W), of each the middle that is as large as the smallest."""
+    height, width = (min(batch.shape[side] for batch in batches) for side in (2, 3))
+    return [_middle(batch, height, width) for batch in batches]
+
+
+def _middle(images: Tensor, height: int, width: int) -> Tensor:
+    top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+    return images[:, :, top : top + height, left : left + width]

@@ -46,6 +46,16 @@ def test_a_batch_is_its_samples_one_by_one_in_the_order_asked_for(positions, aug
     assert torch.equal(batch.positions, asked)
 
 
+def test_beside_images_that_augmentation_made_smaller_others_are_cut_to_their_middle():
+    sets = parts()
+    sets[0].augment = lambda images, _: images[:, :, :1, 1:]
+    mixed = MixedImages(sets)
+    batch = mixed.batch(torch.tensor([8, 2]), CPU, torch.Generator())
+    plain = mixed.batch(torch.tensor([8, 2]), CPU)
+    assert torch.equal(batch.images[0], plain.images[0][:, 1:2, :2])
+    assert torch.equal(batch.images[1], plain.images[1][:, :1, 1:])
+
+
 def test_a_subset_and_other_labels_keep_each_sets_own_way():
     mixed = MixedImages(parts())
     some = mixed.subset([11, 0, 8]).relabelled(torch.tensor([1, 2, 3]))

@@ -13,6 +13,7 @@ from benchmark_adapters.benchmarks.cifar10_fast import Cifar10Fast
 from benchmark_adapters.benchmarks.export import export
 from benchmark_adapters.grid.retrains import HELD_OUT, retrain_labels, settings_of
 from benchmark_adapters.records.provenance import state_hash
+from suli_plugin import run
 from suli_plugin.plugins import registry
 
 
@@ -99,3 +100,11 @@ def test_the_command_takes_the_images_place(tmp_path):
     done = suli("bench", "export", "cifar10-fast", *lost, "--output", tmp_path / "x", code=1)
     assert "lost" in done.output and not (tmp_path / "x").exists()
     assert "--data" in suli("bench", "export", "digits", *lost, code=2).output
+
+
+@pytest.mark.parametrize("label", ["bad_teacher", "unsir"])
+def test_retained_images_that_augmentation_cuts_share_batches_with_whole_ones(digits, label):
+    case = Quick(data=str(digits)).case("class-3", 0)
+    shorter = {"epochs": 1} if label == "bad_teacher" else {"iterations": 1}
+    method = registry().unlearner(label, "class-wise", shorter)
+    assert run(method, case.original, case.request).steps > 0
