@@ -105,6 +105,10 @@ def test_the_command_takes_the_images_place(tmp_path):
 @pytest.mark.parametrize("label", ["bad_teacher", "unsir"])
 def test_retained_images_that_augmentation_cuts_share_batches_with_whole_ones(digits, label):
     case = Quick(data=str(digits)).case("class-3", 0)
-    shorter = {"epochs": 1} if label == "bad_teacher" else {"iterations": 1}
+    shorter = (
+        {"epochs": 1}
+        if label == "bad_teacher"
+        else {"iterations": 1, "copies": 1, "noise_images": 32}
+    )
     method = registry().unlearner(label, "class-wise", shorter)
     assert run(method, case.original, case.request).steps > 0
