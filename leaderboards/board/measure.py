@@ -61,7 +61,9 @@ def _scenario(cases: Mapping[int, ScoredCase]) -> BoardScenario:
 def _original(declared: Mapping[str, Any], case: Case, hashes: Mapping[str, str]) -> dict[str, Any]:
     """The declared source, since the case's may be a folder of this machine."""
     found = case.original_source
-    names = ("kind", "recipe", "weights_file", "sha256")
+    # Where each seed has an original of its own, no file is that of all.
+    one = ("weights_file", "sha256") if len(set(hashes.values())) == 1 else ()
+    names = ("kind", "recipe", *one)
     facts = {name: found[name] for name in names if name in found}
     return {**declared, **facts, "hashes": dict(sorted(hashes.items()))}
 

@@ -8,9 +8,12 @@ from dataclasses import replace
 import pytest
 from altered_store import REGISTRY
 from click.testing import CliRunner
+from repository import ROOT
 
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.metrics.panel import observe
+from benchmark_adapters.originals.load import load_original
+from benchmark_adapters.records.provenance import state_hash
 from leaderboards.board.board import board_names, load_board, shipped_path, write_board
 from leaderboards.board.metrics import AUDIT_COUNTS, OPTIONAL, TO_RETRAIN, board_metrics
 from leaderboards.command import leaderboard
@@ -36,8 +39,8 @@ def test_a_board_that_ships_is_of_an_installed_benchmark_and_its_scope(name, tmp
 
 
 def test_there_is_a_board_for_each_setting_and_scope():
-    settings = ("digits", "cifar10-resnet18", "cifar10-resnet20", "utkface-allcnn",
-                "vggface2-resnet50")  # fmt: skip
+    settings = ("digits", "cifar10-fast", "cifar10-resnet18", "cifar10-resnet20",
+                "utkface-allcnn", "vggface2-resnet50")  # fmt: skip
     wanted = {f"{each}.{scope}" for each in settings for scope in ("class-wise", "instance-wise")}
     assert wanted <= set(board_names())
 
@@ -50,6 +53,16 @@ def test_the_digits_board_that_ships_has_the_hashes_of_these_digits(board):
             assert shipped.scenarios[scenario].hashes[seed] == hashes
     assert shipped.original["recipe"] == board.original["recipe"]
     assert [metric.name for metric in shipped.metrics] == [m.name for m in board.metrics]
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "instance-wise"])
+def test_the_originals_that_a_board_names_by_seed_are_committed(scope):
+    told = load_board(f"cifar10-fast.{scope}").original
+    for seed, known in told["hashes"].items():
+        committed = ROOT / told["source"].format(seed=seed)
+        assert state_hash(load_original(committed).model) == known
+        assert json.loads((committed / "config.json").read_text())["training"]["seed"] >= 1000
+    assert len(set(told["hashes"].values())) == 3 and "sha256" not in told
 
 
 def test_the_boards_metrics_are_those_of_a_record(honest, board):
