@@ -61,10 +61,11 @@ class Cifar10ResNet18(Cifar10):
     """The paper's setting (section 4); the original of `edadaltocg/resnet18_cifar10` fits it.
 
     Originals that are trained here, and Retrains, have a recipe of eight epochs, so that those of
-    all ten classes are minutes of a GPU: by arithmetic, not measured, 400,000 images a training at
-    25 to 35 thousand a second are 11 to 16 seconds of an H100-class card in bfloat16. Its last
-    three epochs are without augmentation, which leaves training images something to forget. Drift
-    makes one sweep, as many as the official release's printed run needs.
+    all ten classes are minutes of a GPU. It ends at 97.8 % of training and 89.4 % of test images,
+    with Retrains alike (class-wise 97.7 ± 0.5 and 89.5 ± 0.7 % of retained ones, n=7 classes, one
+    seed; NVIDIA H200, bfloat16, torch 2.11.0, `suli reproduce paper --from-scratch --run`). Its
+    last three epochs are without augmentation, which leaves training images something to forget.
+    Drift makes one sweep, as many as the official release's printed run needs.
     """
 
     name: ClassVar[str] = "cifar10-resnet18"

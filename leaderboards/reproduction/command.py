@@ -87,11 +87,10 @@ def reproduce(
 
     The last is the paper's own setting, and a GPU's work: in bfloat16 an original and Retrains of
     ten classes and two numbers of samples (8 epochs each), the paper's methods on all of them and
-    every other method that reads the forget set alone on class 1, one seed. By arithmetic, not
-    measured, about 12 minutes of an H100-class card: 4.7 million images of training at 25 to 35
-    thousand a second, some 12 million forward and 4 million backward passes of methods, and two
-    seconds to score each of some 120 models. What is there is not run again; without --run the
-    tables are printed from what is there.
+    every other method that reads the forget set alone on class 1, one seed. On an NVIDIA H200 five
+    processes with a --cell and an --output of their own made 87 of the 122 records in 280 seconds;
+    one process alone was not measured. What is there is not run again; without --run the tables are
+    printed from what is there.
 
     Exit codes: 0 done, 1 a figure differs from its record by more than the noise, or a cell
     failed, 2 wrong usage.
