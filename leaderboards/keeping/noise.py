@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from statistics import variance
@@ -50,14 +51,16 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
     By method: FACTOR times the deviation between seeds of one scenario, pooled over its
     scenarios. A method that the board does not know yet gets the deviations pooled over all. No
     tolerance is below what rounding explains. command: how it was measured, for the file.
-    Raises ValueError if there are not three records of any method.
+    Raises ValueError if no method has three seeds of one scenario.
     """
     by_method: dict[str, list[Record]] = {}
     for record in records:
         by_method.setdefault(record["method"], []).append(record)
-    known = {method: own for method, own in by_method.items() if len(own) >= _LEAST}
+    known = {method: own for method, own in by_method.items() if _most_seeds(own) >= _LEAST}
     if not known:
-        raise ValueError(f"{board.name} has no method with {_LEAST} verified records")
+        raise ValueError(
+            f"{board.name} has no method with {_LEAST} verified records of one scenario"
+        )
     metrics = tuple(_with_rerun(metric, list(known.values())) for metric in board.metrics)
     noise = {
         "factor": FACTOR,
@@ -73,6 +76,11 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
         },
     }
     return dataclasses.replace(board, metrics=metrics, noise=noise)
+
+
+def _most_seeds(records: Sequence[Record]) -> int:
+    """Of one scenario: between scenarios there is more than noise."""
+    return max(Counter(record["scenario"] for record in records).values())
 
 
 def _with_rerun(metric: BoardMetric, by_method: Sequence[Sequence[Record]]) -> BoardMetric:

@@ -108,6 +108,9 @@ def test_rerun_tolerates_the_noise_between_seeds_and_no_more(board):
     assert noisy.noise["n"] == 6 and noisy.noise["command"] == "a command"
     with pytest.raises(ValueError, match="no method with 3 verified records"):
         with_noise(board, records[:2], "")
+    elsewhere = [{**record, "scenario": f"class-{n}"} for n, record in enumerate(records)]
+    with pytest.raises(ValueError, match="no method with 3 verified records of one scenario"):
+        with_noise(board, elsewhere, "")
 
 
 def _record(method, seed, value):

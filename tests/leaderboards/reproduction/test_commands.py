@@ -162,7 +162,7 @@ def test_places_on_this_machine_are_put_into_the_commands():
          "name --data, which cifar10-resnet20 had in 'data/cifar10' and --original, which"),
         (["paper.table-2", "--row", "su", "--run"], "there is nothing to run"),
         (["paper.table-2", "--row", "neg_grad", "--run", "--data", "x", "--original", "y"],
-         "--original is one place, the cells are of cifar10-resnet18, cifar10-resnet20"),
+         "--data is one place, the cells are of cifar10-resnet18, cifar10-resnet20"),
         (["digits.class-wise", "--run", "--data", "x"], "digits takes no --data"),
     ],
 )  # fmt: skip
