@@ -23,6 +23,10 @@ RESULTS = FOLDER / "results"
     show_default=True, help="Folder of records.",
 )  # fmt: skip
 @click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=RESULTS,
+    show_default=True, help="Store whose boards of the contest, cifar10-fast, count, too.",
+)  # fmt: skip
+@click.option(
     "--experiments", type=click.Path(path_type=Path, file_okay=False),
     default=RESULTS / "experiments", show_default=True,
     help="Folder of records that change one setting each.",
@@ -49,6 +53,7 @@ RESULTS = FOLDER / "results"
 @as_json
 def compare(
     records: Path,
+    store: Path,
     experiments: Path,
     tuning: Path,
     trials: Path,
@@ -64,7 +69,7 @@ def compare(
     with command_errors(failed=True):
         from leaderboards.rendering.rendered_files import stale, write_files
 
-        tables = _tables(records, experiments, tuning, trials, forget_only)
+        tables = _tables(records, store, experiments, tuning, trials, forget_only)
         files = {document: _filled(document, tables) for document in documents}
         changed = stale(files) if check else write_files(files)
     what = "stale" if check else "written"
@@ -77,16 +82,17 @@ def compare(
 
 
 def _tables(
-    records: Path, experiments: Path, tuning: Path, trials: Path, forget_only: Path
+    records: Path, store: Path, experiments: Path, tuning: Path, trials: Path, forget_only: Path
 ) -> dict[str, str]:
     from leaderboards.comparison.equal_tuning import equal_tuning_tables
     from leaderboards.comparison.forget_only import forget_only_tables
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
-    from leaderboards.comparison.record_folder import records_below
+    from leaderboards.comparison.record_folder import contest_records, records_below
     from leaderboards.comparison.tuning_tables import tuning_tables
 
-    found, changing = records_below(records), records_below(experiments)
+    found = [*records_below(records), *contest_records(store)]
+    changing = records_below(experiments)
     return {
         **comparison_tables(found),
         "paper.nearness": nearness_tables(found),

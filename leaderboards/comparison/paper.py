@@ -14,7 +14,11 @@ Record = Mapping[str, Any]
 Spread = Mapping[str, float | None]
 
 SETTING = "cifar10-resnet18"
-NETWORKS = {"cifar10-resnet18": "ResNet-18", "cifar10-resnet20": "ResNet-20"}
+NETWORKS = {
+    "cifar10-resnet18": "ResNet-18",
+    "cifar10-fast": "ConvNet",
+    "cifar10-resnet20": "ResNet-20",
+}
 PERCENT = {
     "retain_accuracy": "Retain %",
     "forget_accuracy": "Forget %",

@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_adapters.records.record import read_record
+from leaderboards.board.board import board_names, load_board
+from leaderboards.keeping.noise import verified_records
+from leaderboards.store.files import FolderFiles
+
+# The setting whose records are those of its boards.
+CONTEST = "cifar10-fast"
 
 
 def records_below(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]:
@@ -17,3 +23,9 @@ def records_below(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]
         raise ValueError(f"there is no folder {folder}")
     found = [read_record(path) for path in sorted(folder.rglob("*.json"))]
     return [record for record in found if ("tuning" in record) == trials]
+
+
+def contest_records(store: Path) -> list[dict[str, Any]]:
+    """What stands on the boards of the contest: records of submissions that nobody refuted."""
+    boards = [load_board(name) for name in board_names() if name.partition(".")[0] == CONTEST]
+    return [dict(r) for board in boards for r in verified_records(FolderFiles(store), board)]

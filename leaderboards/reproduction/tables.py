@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from leaderboards.board.board import board_names
-from leaderboards.comparison.record_folder import records_below
+from leaderboards.comparison.record_folder import contest_records, records_below
 from leaderboards.reproduction.board_tables import board_tables
 from leaderboards.reproduction.forget_only_tables import forget_only_tables
 from leaderboards.reproduction.paper_tables import experiments_table, paper_tables
@@ -18,7 +18,7 @@ from leaderboards.reproduction.trial_tables import trial_tables
 _FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
     "boards": board_tables,
     "paper": lambda results: [
-        *paper_tables(records_below(results / "records")),
+        *paper_tables([*records_below(results / "records"), *contest_records(results)]),
         experiments_table(results / "experiments"),
     ],
     "tuning": lambda results: trial_tables(records_below(results / "tuning", trials=True)),

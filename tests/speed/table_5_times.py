@@ -11,12 +11,14 @@ method makes all of its steps, which is the most that it may take.
 Times are the runner's two clocks: in updates (on a GPU by events in its queue), and in total, with
 the device brought up to date at both ends. The first round warms up and is told apart. With
 --compile each method runs both ways in turn, and its gain is told: the first round compiles. The
-goal is that SULI takes under 0.3 s in total on a card of the H100's
-class; no figure of a GPU is written anywhere until this script has printed one. Not a test.
+goal is that SULI takes under 0.3 s in total on a card of the H100's class; no figure of a GPU is
+written anywhere until this script has printed one. Interrupted (Ctrl-C, `timeout -s INT`) it prints
+the rounds that it has. Not a test.
 """
 
 import argparse
 import statistics
+from contextlib import suppress
 from dataclasses import fields, replace
 from importlib.metadata import version
 
@@ -120,7 +122,7 @@ def row(label, times, paper):
 
 def gain(label, plain, compiled):
     """How many times as fast the compiled rounds are."""
-    ratios = [a / b for a, b in zip(plain.totals, compiled.totals, strict=True)]
+    ratios = [a / b for a, b in zip(plain.totals, compiled.totals, strict=False)]
     return f"{label}: compiled {told(ratios)} times as fast"
 
 
@@ -148,12 +150,13 @@ def measured(chosen):
     model, asked = drawn(chosen.images) if chosen.data is None else learnt(chosen)
     methods = {label: method_of(label, chosen, settings) for label in chosen.methods.split(",")}
     found = {label: [Times() for _ in ways] for label in methods}
-    for number in range(chosen.rounds + 1):
-        for label, method in methods.items():
-            for times, way in zip(found[label], ways, strict=True):
-                # A process has one accelerator, which is made anew for the other way.
-                times.take(method, model, asked, worker_accelerator(way), chosen.seed + number)
-    return asked, found
+    with suppress(KeyboardInterrupt):
+        for number in range(chosen.rounds + 1):
+            for label, method in methods.items():
+                for times, way in zip(found[label], ways, strict=True):
+                    # A process has one accelerator, which is made anew for the other way.
+                    times.take(method, model, asked, worker_accelerator(way), chosen.seed + number)
+    return asked, {label: own for label, own in found.items() if all(each.totals for each in own)}
 
 
 def main():
@@ -172,11 +175,12 @@ def main():
     for label, ways in found.items():
         if chosen.compile:
             print(gain(label, *ways))
+    rounds = [len(times.totals) for ways in found.values() for times in ways]
     print(
         f"Table 5: {paper['device']}, the paper's own clock. Here: {hardware()}; mixed precision "
         f"{chosen.mixed_precision}; {len(asked.forget)} images, "
-        f"{'CIFAR-10' if chosen.data else 'drawn'}; n={chosen.rounds}, seeds {chosen.seed + 1} to "
-        f"{chosen.seed + chosen.rounds}; torch {torch.__version__}, accelerate "
+        f"{'CIFAR-10' if chosen.data else 'drawn'}; n={min(rounds, default=0)}, seeds from "
+        f"{chosen.seed + 1}; torch {torch.__version__}, accelerate "
         f"{version('accelerate')}, suli-plugin {version('suli-plugin')}"
     )
 
