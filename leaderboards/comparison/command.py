@@ -45,6 +45,11 @@ RESULTS = FOLDER / "results"
     help="Folder of a run of all methods that read the forget set alone.",
 )  # fmt: skip
 @click.option(
+    "--trade-off", type=click.Path(path_type=Path, file_okay=False),
+    default=RESULTS / "trade_off", show_default=True,
+    help="Folder of runs of a method of ours, one a setting.",
+)  # fmt: skip
+@click.option(
     "--document", "documents", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
     default=[FOLDER / "COMPARISON.md", FOLDER / "TUNING.md"], show_default=True,
     help="File whose markers are filled.",
@@ -58,6 +63,7 @@ def compare(
     tuning: Path,
     trials: Path,
     forget_only: Path,
+    trade_off: Path,
     documents: Sequence[Path],
     check: bool,
     as_json: bool,
@@ -69,7 +75,10 @@ def compare(
     with command_errors(failed=True):
         from leaderboards.rendering.rendered_files import stale, write_files
 
-        tables = _tables(records, store, experiments, tuning, trials, forget_only)
+        tables = {
+            **_tables(records, store, experiments, tuning),
+            **_tables_of_runs(trials, forget_only, trade_off),
+        }
         files = {document: _filled(document, tables) for document in documents}
         changed = stale(files) if check else write_files(files)
     what = "stale" if check else "written"
@@ -81,11 +90,7 @@ def compare(
     sys.exit(1 if check and changed else 0)
 
 
-def _tables(
-    records: Path, store: Path, experiments: Path, tuning: Path, trials: Path, forget_only: Path
-) -> dict[str, str]:
-    from leaderboards.comparison.equal_tuning import equal_tuning_tables
-    from leaderboards.comparison.forget_only import forget_only_tables
+def _tables(records: Path, store: Path, experiments: Path, tuning: Path) -> dict[str, str]:
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
     from leaderboards.comparison.record_folder import contest_records, records_below
@@ -98,8 +103,18 @@ def _tables(
         "paper.nearness": nearness_tables(found),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(records_below(tuning, trials=True)),
+    }
+
+
+def _tables_of_runs(trials: Path, forget_only: Path, trade_off: Path) -> dict[str, str]:
+    from leaderboards.comparison.equal_tuning import equal_tuning_tables
+    from leaderboards.comparison.forget_only import forget_only_tables
+    from leaderboards.comparison.trade_off import trade_off_tables
+
+    return {
         **equal_tuning_tables(trials),
         **forget_only_tables(forget_only),
+        **trade_off_tables(trade_off),
     }
 
 

@@ -60,21 +60,39 @@ def case_values(scenario: Path, records: Sequence[Record]) -> CaseAudit:
     return found
 
 
-def _table(records: Sequence[Record], values: CaseAudit) -> str:
-    scope = records[0]["scope"]
-    names = CLASS_WISE if scope == "class-wise" else INSTANCE_WISE
-    measured = {test.name: test.values for test in values.tests if test.name in MEASURED[scope]}
-    titles = [*(PERCENT[name] for name in names), *(MEASURED[scope][name] for name in measured)]
-    rows = [
-        [
-            f"`{record['method']}`{' (control)' * bool(record.get('control'))}",
-            *(_percent(record["metrics"].get(name)) for name in names),
-            *(_percent(test.get(record["method"])) for test in measured.values()),
-            f"{total_passes(record):,}",
-        ]
-        for record in sorted(records, key=_order(names[-1] if scope != "class-wise" else names[2]))
+def titles_of(values: CaseAudit) -> list[str]:
+    """Of the columns of `figures_of`."""
+    measured = [title for name, title in MEASURED[values.scope].items() if name in _tests(values)]
+    return [*(PERCENT[name] for name in _names(values.scope)), *measured, "Passes"]
+
+
+def figures_of(record: Record, values: CaseAudit) -> list[str]:
+    """A record's accuracies, what the audit measures of its model, and its passes."""
+    accuracies = [record["metrics"].get(name) for name in _names(values.scope)]
+    tests = _tests(values)
+    measured = [
+        tests[name].get(record["method"]) for name in MEASURED[values.scope] if name in tests
     ]
-    return markdown_table(["Method", *titles, "Passes"], rows)
+    return [*map(_percent, [*accuracies, *measured]), f"{total_passes(record):,}"]
+
+
+def _table(records: Sequence[Record], values: CaseAudit) -> str:
+    names = _names(values.scope)
+    order = _order(names[-1] if values.scope != "class-wise" else names[2])
+    rows = [
+        [f"`{record['method']}`{' (control)' * bool(record.get('control'))}",
+         *figures_of(record, values)]
+        for record in sorted(records, key=order)
+    ]  # fmt: skip
+    return markdown_table(["Method", *titles_of(values)], rows)
+
+
+def _names(scope: str) -> Sequence[str]:
+    return CLASS_WISE if scope == "class-wise" else INSTANCE_WISE
+
+
+def _tests(values: CaseAudit) -> dict[str, Mapping[str, float | None]]:
+    return {test.name: test.values for test in values.tests}
 
 
 def _order(metric: str) -> Callable[[Record], tuple[bool, float]]:

@@ -1,8 +1,9 @@
-"""The tables of all methods that train on the forget set alone."""
+"""Tables of runs with an audit's values: forget-only methods, and settings of one method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark_adapters.audit.case_audit import CaseAudit
@@ -10,7 +11,10 @@ from benchmark_adapters.audit.judge import ORIGINAL
 from benchmark_adapters.records.record import read_record, total_passes
 from leaderboards.comparison.forget_only import MEASURED, case_values
 from leaderboards.comparison.paper import CLASS_WISE, INSTANCE_WISE
+from leaderboards.comparison.trade_off import is_setting
 from leaderboards.reproduction.table import PASSES, Record, Row, Table, columns_of, recorded, row
+
+_TRADE_OFF = "A method of ours under several settings"
 
 
 def forget_only_tables(folder: Path) -> list[Table]:
@@ -22,6 +26,23 @@ def forget_only_tables(folder: Path) -> list[Table]:
             name = f"forget-only.{scenario.parent.name}.{scenario.name}"
             tables.append(_table(name, records, case_values(scenario, records)))
     return tables
+
+
+def trade_off_tables(folder: Path) -> list[Table]:
+    """`trade-off.<benchmark>.<scenario>`: a row for each setting, named as its run's folder is."""
+    found: dict[str, Table] = {}
+    for scenario in sorted(path for path in folder.glob("*/*/*") if path.is_dir()):
+        records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
+        name = f"trade-off.{scenario.parent.name}.{scenario.name}"
+        made = _table(name, records, case_values(scenario, records))
+        rows = [
+            replace(each, where=scenario.parents[1].name)
+            for each in made.rows
+            if is_setting(each.recorded[0].record)
+        ]
+        before = found.get(name, replace(made, title=_TRADE_OFF, rows=()))
+        found[name] = replace(before, rows=(*before.rows, *rows))
+    return list(found.values())
 
 
 def measured_values(found: CaseAudit, label: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from leaderboards.board.board import board_names
 from leaderboards.comparison.record_folder import contest_records, records_below
 from leaderboards.reproduction.board_tables import board_tables
-from leaderboards.reproduction.forget_only_tables import forget_only_tables
+from leaderboards.reproduction.forget_only_tables import forget_only_tables, trade_off_tables
 from leaderboards.reproduction.paper_tables import experiments_table, paper_tables
 from leaderboards.reproduction.table import Table
 from leaderboards.reproduction.trial_tables import trial_tables
@@ -23,6 +23,7 @@ _FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
     ],
     "tuning": lambda results: trial_tables(records_below(results / "tuning", trials=True)),
     "forget-only": lambda results: forget_only_tables(results / "forget_only"),
+    "trade-off": lambda results: trade_off_tables(results / "trade_off"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The table of all methods that train on the forget set alone, from a real run on digits."""
+"""Tables of runs with an audit's values: forget-only methods, and settings of one; on digits."""
 
 import pytest
 from accelerate import Accelerator
@@ -7,18 +7,23 @@ from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
 from leaderboards.comparison.forget_only import forget_only_tables
+from leaderboards.comparison.trade_off import trade_off_tables
 from suli_plugin.plugins import load_plugins
 
+SLOWER = {"su": {"lr": 1e-5}}
 METHODS = ["original", "logit_mask", "bn_drift", "su"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("forget_only")
+    return measured_run(tmp_path_factory.mktemp("forget_only"), methods=METHODS)
+
+
+def measured_run(folder, **asked):
     registry = load_plugins(strict=True)
-    cells = plan(Digits(), registry, methods=METHODS, seeds=(0,), accelerator=Accelerator())
-    assert not run_grid(cells, Digits(), registry, made, Accelerator(), values=True).failed
-    return made
+    cells = plan(Digits(), registry, seeds=(0,), accelerator=Accelerator(), **asked)
+    assert not run_grid(cells, Digits(), registry, folder, Accelerator(), values=True).failed
+    return folder
 
 
 def rows(table):
@@ -59,3 +64,17 @@ def test_values_of_other_models_are_refused(folder, tmp_path):
 
 def test_without_a_folder_there_is_no_table(tmp_path):
     assert forget_only_tables(tmp_path / "none") == {}
+
+
+def test_settings_of_a_method_stand_below_what_forgets_nothing(tmp_path):
+    asked = {"methods": ["original", "logit_mask", "su"], "scenarios": ["class-3"]}
+    measured_run(tmp_path / "a", **asked)
+    measured_run(tmp_path / "b", **asked, changes=SLOWER)
+    [(name, table)] = trade_off_tables(tmp_path).items()
+    titles, _, *models = rows(table)
+    assert name == "trade-off.digits.class-3" and titles[:2] == ["Method", "Changed"]
+    assert sorted(row[:2] for row in models[2:]) == [["`su`", "`lr=1e-05`"], ["`su`", "–"]]
+    assert [row[0] for row in models[:2]] == ["`logit_mask` (control)", "`original`"]
+    kept = [float(row[titles.index("Test-retain %")]) for row in models[2:]]
+    assert kept == sorted(kept, reverse=True)
+    assert trade_off_tables(tmp_path / "none") == {}
