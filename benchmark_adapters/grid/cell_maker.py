@@ -58,8 +58,7 @@ class CellMaker:
             return there, True
         made, reused = self._new(cell, there, retrained)
         if self.accelerator.is_main_process:
-            write_record(cell.path(self.folder), made)
-            made = read_record(cell.path(self.folder))
+            made = write_record(cell.path(self.folder), made)
         return made, reused
 
     def _new(

@@ -14,7 +14,7 @@ from benchmark_adapters.grid.cell_work import GivenRetrained
 from benchmark_adapters.grid.original_work import AskedOriginal, OriginalWork
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import trained_before
-from benchmark_adapters.grid.stored_retrained import find_retrained
+from benchmark_adapters.grid.stored_retrained import StoredRetrained, find_retrained
 from benchmark_adapters.records.evidence import evidence_path
 from suli_plugin.benchmark import Benchmark
 from suli_plugin.kept_tensors import kept_file, put_kept_file
@@ -96,7 +96,7 @@ class CaseData:
     def __init__(self, crew: Crew, originals: Originals, folder: Path) -> None:
         self._crew, self._originals, self._folder = crew, originals, folder
         self._made: dict[tuple[str, int], GivenRetrained] = {}
-        self._handed_on: dict[tuple[str, int], tuple[str, Future]] = {}
+        self._handed_on: dict[tuple[str, int], tuple[str | None, Future]] = {}
 
     def made(self, cell: Cell, given: GivenRetrained) -> None:
         """A cell of this run made it."""
@@ -112,11 +112,11 @@ class CaseData:
 
         compared: whether cells are compared with a retrained model at all.
         """
-        key, given = (cell.scenario, cell.seed), self._given(cell) if compared else None
+        key, retrained = (cell.scenario, cell.seed), self._retrained(cell) if compared else None
         hashed, before = self._handed_on.get(key, (None, None))
-        of = given.hash if given is not None else ""
+        of = retrained.hash if retrained is not None else None
         if before is None or hashed != of:
-            data = pickle.dumps(given) if given is not None else None
+            data = pickle.dumps(_given(retrained)) if retrained is not None else None
             original = self._originals.handed_on(cell)
             self._handed_on[key] = of, self._crew.hand_on(original, data, beside=before)
         return self._handed_on[key][1]
@@ -126,14 +126,19 @@ class CaseData:
         for known in (self._made, self._handed_on):
             known.pop((cell.scenario, cell.seed), None)
 
-    def _given(self, cell: Cell) -> GivenRetrained | None:
+    def _retrained(self, cell: Cell) -> GivenRetrained | StoredRetrained | None:
         made = self._made.get((cell.scenario, cell.seed))
         found = find_retrained(self._folder, *_case(cell))
         # What this run made has the rates as they are, which files have in float32.
-        if found is None or (made is not None and made.hash == found.hash):
-            return made
-        features = found.features.read_bytes() if found.features is not None else None
-        return GivenRetrained(found.hash, found.relearn, found.logits.read_bytes(), features)
+        return made if found is None or (made is not None and made.hash == found.hash) else found
+
+
+def _given(retrained: GivenRetrained | StoredRetrained) -> GivenRetrained:
+    if isinstance(retrained, GivenRetrained):
+        return retrained
+    features = retrained.features.read_bytes() if retrained.features is not None else None
+    logits = retrained.logits.read_bytes()
+    return GivenRetrained(retrained.hash, retrained.relearn, logits, features)
 
 
 def files_of(cell: Cell, record: Record, folder: Path) -> dict[str, bytes]:

@@ -24,16 +24,16 @@ class Running:
 
         self._path = folder / f"running-{platform.node()}-{os.getpid()}.jsonl"
         self._lock = FileLock(self._path.with_suffix(".lock"))
-        self._cells: dict[str, Listed] = {}
+        self._lines: dict[str, str] = {}
 
     def begins(self, cell: Listed) -> None:
         """This cell is in hand."""
-        self._cells[cell.cell] = cell
+        self._lines[cell.cell] = json.dumps(asdict(cell)) + "\n"
         self._write()
 
     def ended(self, cell: Listed) -> None:
         """It is not any more; the next that begins says so, and until then its record does."""
-        self._cells.pop(cell.cell, None)
+        self._lines.pop(cell.cell, None)
 
     def __enter__(self) -> Running:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +54,8 @@ class Running:
 
     def _write(self) -> None:
         # Not synced to the disk: after a power cut nothing runs.
-        text = "".join(json.dumps(asdict(cell)) + "\n" for cell in self._cells.values())
         unfinished = self._path.with_suffix(".part")
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text("".join(self._lines.values()), encoding="utf-8")
         os.replace(unfinished, self._path)
 
 

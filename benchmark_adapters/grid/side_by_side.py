@@ -27,7 +27,7 @@ from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import is_repeat
 from benchmark_adapters.grid.run_log import RunLog
 from benchmark_adapters.grid.scored_case import ScoredCase
-from benchmark_adapters.records.record import read_record, write_atomically, write_record
+from benchmark_adapters.records.record import write_atomically, write_record
 from benchmark_adapters.records.run_record import compiled_part
 
 Record = dict[str, Any]
@@ -105,8 +105,10 @@ class GridTasks:
 
     def _is_reused(self, cell: Cell) -> bool:
         there = reusable(cell, self.folder)
+        if there is None:
+            return False
         retrained = self.case_data.stored_hash(cell) if self.judge is not None else None
-        if there is None or not rightly_compared(cell, there, retrained):
+        if not rightly_compared(cell, there, retrained):
             return False
         self.results.take(cell, lambda: (there, True))
         self._through(cell)
@@ -138,13 +140,13 @@ class GridTasks:
         path = cell.path(self.folder)
         for name, data in made.files.items():
             write_atomically(path.parent / name, data)
-        write_record(path, made.record)
+        written = write_record(path, made.record)
         if made.retrained is not None:
             self.case_data.made(cell, made.retrained)
         if made.observation is not None:
             of_case = self._observations.setdefault((cell.scenario, cell.seed), {})
             of_case[cell.label] = made.observation
-        return read_record(path), made.reused
+        return written, made.reused
 
     def _through(self, cell: Cell) -> None:
         self.progress(cell)

@@ -63,17 +63,28 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write a record with its digest in one atomic step. Raises ValueError for a broken one."""
-    write_atomically(path, json.dumps(completed(record), indent=1, allow_nan=False) + "\n")
+def write_record(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write a record with its digest in one atomic step, and return it as a reader has it.
+
+    Raises ValueError for a broken one, and one that a reader would not have as it is.
+    """
+    text = json.dumps(_with_digest(record), indent=1, allow_nan=False) + "\n"
+    written: dict[str, Any] = json.loads(text)
+    check_record(written)
+    write_atomically(path, text)
+    return written
 
 
 def completed(record: dict[str, Any]) -> dict[str, Any]:
     """The record with its schema version and digest. Raises ValueError for a broken one."""
-    whole = {**record, "schema_version": SCHEMA_VERSION}
-    whole["digest"] = digest(whole)
+    whole = _with_digest(record)
     check_record(whole)
     return whole
+
+
+def _with_digest(record: dict[str, Any]) -> dict[str, Any]:
+    whole = {**record, "schema_version": SCHEMA_VERSION}
+    return {**whole, "digest": digest(whole)}
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

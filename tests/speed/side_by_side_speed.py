@@ -3,10 +3,11 @@
     python tests/speed/side_by_side_speed.py [--cells 200] [--planned 10000] [--tasks 500]
 
 Short cells: digits' original and controls in ten classes, whose originals are there already, at
-one worker and at two; with and without the workers' start. A task: one that does nothing, by one
-worker. Planned cells: the plan, then as many cells through a client whose worker answers at once;
-processor time a thousand cells, and peak memory, of the client and the scheduler that `--workers`
-starts in its process. Not a test; run it on two idle cores.
+one worker and at two; with and without the workers' start. Tasks: each does nothing. Planned cells:
+the plan of digits' forget-only methods, the original and controls in ten classes, then as many
+cells whose worker answers at once, so that what is left is the client's. Tasks and planned cells
+go through a scheduler and one worker that are processes of their own; processor time of client
+and scheduler. Not a test; run it on two idle cores.
 """
 
 import argparse
@@ -17,9 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
+sys.path.append(str(Path(__file__).parent.parent / "support"))
+
 SHORT = ("original", "logit_mask", "bias_mask", "bn_drift")
+MANY = (*SHORT, "forget-only")
 CLASSES = 10
 
 
@@ -74,21 +81,22 @@ class Setting:
     def cells(self, count, methods):
         from benchmark_adapters.grid.plan import plan
 
-        seeds = range(-(-count // (CLASSES * len(methods))))
-        planned = plan(
-            self.benchmark, self.registry, scenarios=["class-*"], methods=methods, seeds=seeds,
-            accelerator=self.accelerator,
-        )  # fmt: skip
-        return planned[:count]
+        def planned(seeds):
+            return plan(
+                self.benchmark, self.registry, scenarios=["class-*"], methods=methods,
+                seeds=range(seeds), accelerator=self.accelerator,
+            )  # fmt: skip
 
-    def run(self, cells, folder, workers, **options):
+        return planned(-(-count // len(planned(1))))[:count]
+
+    def run(self, cells, folder, workers, scheduler=None, **options):
         """The outcome, and seconds with and without the start of the workers."""
         from benchmark_adapters.cluster.options import CrewAsked
         from benchmark_adapters.grid.crew_plan import crew_and_plan
         from benchmark_adapters.grid.run import run_grid
 
         start = time.perf_counter()
-        with CrewAsked(workers).maker() as make:
+        with CrewAsked(workers, scheduler).maker() as make:
             crew, cells = crew_and_plan(
                 make, lambda device: cells, self.benchmark, self.registry, self.accelerator
             )
@@ -116,48 +124,100 @@ def short_cells(count):
     print(f"two workers against one: {alone:.2f} times, with the start {whole:.2f} times")
 
 
-def scheduler(count):
+def tasks(count):
+    # By this name workers can import it.
+    from side_by_side_speed import Nothing
+
     from benchmark_adapters.cluster.options import CrewAsked
     from benchmark_adapters.grid.crew_plan import crew_and_plan
 
     setting = Setting()
     cells = setting.cells(1, SHORT)
-    with CrewAsked(1).maker() as make:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        _far_worker(Path(place)) as dask,
+        CrewAsked(scheduler=str(dask.file)).maker() as make,
+    ):
         crew, _ = crew_and_plan(
             make, lambda device: cells, setting.benchmark, setting.registry, setting.accelerator
         )
-        start = time.perf_counter()
-        crew.do(ManyTasks(Nothing(), count))
-        seconds = time.perf_counter() - start
-    print(f"{count} tasks that do nothing: {1000 * seconds / count:.1f} ms each")
+        with Used(dask) as used:
+            crew.do(ManyTasks(Nothing(), count))
+    print(f"{count} tasks that do nothing: {used.each(count)}")
 
 
 def planned_cells(count):
+    # By this name workers can import it.
+    from side_by_side_speed import Canned
+
     from benchmark_adapters.grid.run import run_grid
 
     setting = Setting()
     # The data are read once, whatever the number of cells.
     setting.cells(1, SHORT)
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        cells = setting.cells(count, SHORT)
-        planned = time.perf_counter() - start
-        (first,) = run_grid(cells[:1], setting.benchmark, setting.registry, Path(folder) / "one",
+    with tempfile.TemporaryDirectory() as place, _far_worker(Path(place)) as dask:
+        folder = Path(place)
+        with Used(dask) as planning:
+            cells = setting.cells(count, MANY)
+        (first,) = run_grid(cells[:1], setting.benchmark, setting.registry, folder / "one",
                             setting.accelerator, evidence=False).records  # fmt: skip
         for seed in range(1 + max(cell.seed for cell in cells)):
             _pretend_original(setting.benchmark, seed)
-        before = _used()
-        _, _, alone = setting.run(
-            cells, Path(folder) / "all", 1, work=Canned(first), evidence=False
+        with Used(dask) as used:
+            setting.run(
+                cells, folder / "all", None, str(dask.file), work=Canned(first), evidence=False
+            )
+    print(f"{count} cells: planned in {1000 * planning.client / count:.2f} ms each, then")
+    print(f"{count} cells that do nothing: {used.each(count)}; {used.memory()}")
+
+
+class Used:
+    """Processor seconds of this process and of a scheduler meanwhile, and their memory after."""
+
+    def __init__(self, dask):
+        self.processes = psutil.Process(), psutil.Process(dask.scheduler.pid)
+
+    def __enter__(self):
+        self.before, self.start = self._now(), time.perf_counter()
+        return self
+
+    def __exit__(self, *exception):
+        self.passed = time.perf_counter() - self.start
+        self.client, self.scheduler = (
+            after - before for before, after in zip(self.before, self._now(), strict=True)
         )
-        used = _used() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    thousands = count / 1000
-    print(
-        f"{len(cells)} cells: planned in {planned / thousands:.2f} s a thousand; the client used "
-        f"{used / thousands:.2f} s of processor time a thousand ({alone / thousands:.2f} s passed) "
-        f"and {peak:.2f} GiB at its peak"
-    )
+        self.resident = self.processes[1].memory_info().rss
+
+    def each(self, count):
+        client, scheduler, passed = (
+            1000 * seconds / count for seconds in (self.client, self.scheduler, self.passed)
+        )
+        return (
+            f"{client:.2f} ms of processor time each in the client, {scheduler:.2f} in the "
+            f"scheduler, one in {passed:.1f} ms"
+        )
+
+    def memory(self):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return (
+            f"{peak / 1e9:.2f} GB at most in the client, {self.resident / 1e9:.2f} in the scheduler"
+        )
+
+    def _now(self):
+        return [sum(process.cpu_times()[:2]) for process in self.processes]
+
+
+@contextmanager
+def _far_worker(folder):
+    """A scheduler and a worker, each a process of its own; they can import this file's work."""
+    from dask_processes import DaskProcesses
+
+    dask = DaskProcesses(folder, PYTHONPATH=str(Path(__file__).parent))
+    try:
+        dask.worker("far")
+        yield dask
+    finally:
+        dask.close()
 
 
 def _pretend_original(benchmark, seed):
@@ -173,12 +233,7 @@ def _pretend_original(benchmark, seed):
         shutil.copyfile(there, wanted)
 
 
-def _used():
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return own.ru_utime + own.ru_stime
-
-
-PARTS = {"cells": short_cells, "tasks": scheduler, "planned": planned_cells}
+PARTS = {"cells": short_cells, "tasks": tasks, "planned": planned_cells}
 
 
 def main():

@@ -30,10 +30,13 @@ def record(**changes):
 
 
 def test_a_record_comes_back_with_its_version_and_digest(tmp_path):
-    write_record(tmp_path / "a" / "r.json", record())
+    written = write_record(tmp_path / "a" / "r.json", record(history=[(1, 2)]))
     back = read_record(tmp_path / "a" / "r.json")
+    assert written == back and back["history"] == [[1, 2]]
     assert back["schema_version"] == 2 and len(back["digest"]) == 64
-    assert {k: v for k, v in back.items() if k not in ("schema_version", "digest")} == record()
+    assert {k: v for k, v in back.items() if k not in ("schema_version", "digest")} == record(
+        history=[[1, 2]]
+    )
 
 
 @pytest.mark.parametrize("length", [0, 1, 40, 300, -2])
@@ -64,6 +67,8 @@ def test_one_altered_number_is_noticed(tmp_path):
         ({"seed": "0"}, "'seed' must be int"),
         ({"command": None}, "'command' must be str"),
         ({"history": [math.inf]}, "JSON compliant"),
+        # As text, 10 comes before 9.
+        ({"history": [{9: 0, 10: 0}]}, "the digest does not match"),
     ],
 )
 def test_a_broken_record_is_not_written(tmp_path, change, message):
