@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.grid.retrains import HELD_OUT, RETRAIN, is_retrain
 from benchmark_adapters.records.record import read_record
 from leaderboards.board.board import board_names, load_board
 from leaderboards.keeping.noise import verified_records
@@ -26,6 +28,15 @@ def records_below(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]
 
 
 def contest_records(store: Path) -> list[dict[str, Any]]:
-    """What stands on the boards of the contest: records of submissions that nobody refuted."""
+    """What stands on the boards of the contest: records of submissions that nobody refuted.
+
+    Of the Retrains the first alone, which the others are there to judge by.
+    """
     boards = [load_board(name) for name in board_names() if name.partition(".")[0] == CONTEST]
-    return [dict(r) for board in boards for r in verified_records(FolderFiles(store), board)]
+    found = [r for board in boards for r in verified_records(FolderFiles(store), board)]
+    return [dict(r) for r in found if r["method"] != HELD_OUT and not is_further_retrain(r)]
+
+
+def is_further_retrain(record: Mapping[str, Any]) -> bool:
+    """Whether it is one of the Retrains behind the first."""
+    return is_retrain(record["method"]) and record["method"] != RETRAIN
