@@ -11,6 +11,7 @@ from leaderboards.board.paper_values import paper_values
 from leaderboards.comparison.command import compare
 from leaderboards.comparison.nearness import nearness_tables
 from leaderboards.comparison.paper import comparison_tables, experiment_table
+from leaderboards.comparison.record_folder import contest_records
 from leaderboards.comparison.tuning_tables import tuning_tables
 from suli_plugin.suli import SULI
 
@@ -89,6 +90,16 @@ def test_cost_is_relative_to_official_suli_of_the_same_case():
     ]  # fmt: skip
     (own,) = [r for r in rows(comparison_tables(made)["paper.table-5"]) if r[0] == "`su`"]
     assert own[1] == "4.0" and own[4] == "3.00 ± 1.41"
+
+
+def test_the_contest_is_what_stands_on_its_boards():
+    found = contest_records(ROOT / "leaderboards" / "results")
+    assert {each["benchmark"] for each in found} == {"cifar10-fast"}
+    by_method = {(each["method"], each["scenario"], each["seed"]) for each in found}
+    assert len(by_method) == len(found) and ("suli", "class-1", 2) in by_method
+    retrains = {each["method"] for each in found if each["method"].startswith("retrain")}
+    assert retrains == {"retrain"}
+    assert "ours, ConvNet, class 1" in comparison_tables(found)["paper.table-2"]
 
 
 def test_an_experiment_says_what_it_changes():
