@@ -40,11 +40,11 @@ def check_places(chosen: Sequence[Recorded], registry: Registry, place: Place) -
     if missing:
         raise ValueError(f"name {' and '.join(dict.fromkeys(missing))}")
     for name in place.given:
-        found = {own.record["options"].get(name): own.record["benchmark"] for own in chosen}
-        if len(found) > 1:
+        if len({own.record["options"].get(name) for own in chosen}) > 1:
+            found = sorted({own.record["benchmark"] for own in chosen})
             raise ValueError(
-                f"--{name} is one place, the cells are of {', '.join(sorted(found.values()))}: "
-                f"choose by --cell '{min(found.values())}/*'"
+                f"--{name} is one place, the cells are of {', '.join(found)}: "
+                f"choose by --cell '{found[0]}/*'"
             )
 
 

@@ -160,9 +160,9 @@ def test_places_on_this_machine_are_put_into_the_commands():
         (["paper.table-2", "--cell", "class-1/9"], "no cell 'class-1/9' (did you mean class-1/"),
         (["paper.experiments", "--row", "epsilon", "--run"],
          "name --data, which cifar10-resnet20 had in 'data/cifar10' and --original, which"),
-        (["paper.table-2", "--row", "su", "--run"], "there is nothing to run"),
+        (["cifar10-resnet18.class-wise", "--row", "su", "--run"], "there is nothing to run"),
         (["paper.table-2", "--row", "neg_grad", "--run", "--data", "x", "--original", "y"],
-         "--data is one place, the cells are of cifar10-resnet18, cifar10-resnet20"),
+         "--data is one place, the cells are of cifar10-fast, cifar10-resnet18, cifar10-resnet20"),
         (["digits.class-wise", "--run", "--data", "x"], "digits takes no --data"),
     ],
 )  # fmt: skip
