@@ -15,9 +15,9 @@ from suli_plugin.compiled import check_compiler, compiled_by, made_accelerator
 from suli_plugin.divergence import Diverged
 
 # How far the scores of a run elsewhere may be from the record's: the most that any method's
-# differ by on the CIFAR-10 boards, three deviations of a difference between two runs. Nobody has
-# measured the noise of the other metrics: where those differ, nothing follows. Those of the loss
-# attack were measured with one draw; averaged over twenty, as it is now, it differs by less.
+# differ by on the boards of the ResNet-20, three deviations of a difference between two runs.
+# Nobody has measured the noise of the other metrics: where those differ, nothing follows. Those of
+# the loss attack were measured with one draw; averaged over twenty, as it is, it differs by less.
 NOISE = {
     "forget_accuracy": 0.170,
     "retain_accuracy": 0.059,

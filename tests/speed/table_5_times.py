@@ -175,12 +175,13 @@ def main():
     for label, ways in found.items():
         if chosen.compile:
             print(gain(label, *ways))
-    rounds = [len(times.totals) for ways in found.values() for times in ways]
+    done = (len(times.totals) for ways in found.values() for times in ways)
+    rounds = min(done, default=0)
     print(
         f"Table 5: {paper['device']}, the paper's own clock. Here: {hardware()}; mixed precision "
         f"{chosen.mixed_precision}; {len(asked.forget)} images, "
-        f"{'CIFAR-10' if chosen.data else 'drawn'}; n={min(rounds, default=0)}, seeds from "
-        f"{chosen.seed + 1}; torch {torch.__version__}, accelerate "
+        f"{'CIFAR-10' if chosen.data else 'drawn'}; n={rounds}, seeds {chosen.seed + 1} to "
+        f"{chosen.seed + rounds}; torch {torch.__version__}, accelerate "
         f"{version('accelerate')}, suli-plugin {version('suli-plugin')}"
     )
 

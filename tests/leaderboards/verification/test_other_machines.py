@@ -74,7 +74,7 @@ def test_where_rounding_differs_a_rerun_is_only_judged_by_measured_noise(store, 
     with pytest.raises(ValueError, match="this is another processor with torch"):
         store.verdict(level="rerun")
     records = [
-        {**record, "scenario": f"class-{number}"}
+        {**record, "seed": number}
         for number, record in enumerate(store.read("suli")["claimed"] * 2)
     ]
     noisy = with_noise(cases.board, records, "suli leaderboard tolerances")
