@@ -53,6 +53,9 @@ class AsUnseen(Unlearner):
     By Adam with a one-cycle learning rate; lr: its peak. iterations: updates, each on `batch_size`
     forget samples, as many reference samples and as many views. BatchNorm is frozen: few samples'
     statistics would change all answers.
+
+    The defaults were found on the 512 samples of `cifar10-fast`, the original of seed 0, with test
+    accuracies in view: figures of those samples are no evidence for other ones.
     """
 
     name: ClassVar[str] = "as_unseen"

@@ -64,6 +64,9 @@ class Counterfactual(Unlearner):
     change to one network's images is none to another's. move, hold, answers, seen: see above.
 
     BatchNorm is frozen: statistics of forget images would change the features of all others.
+
+    The defaults were found on class 1 of `cifar10-fast`, the original of seed 0, with test
+    accuracies, probe and one constant in view: figures of that class are no evidence for others.
     """
 
     name: ClassVar[str] = "counterfactual"
