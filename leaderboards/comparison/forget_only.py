@@ -76,14 +76,15 @@ def figures_of(record: Record, values: CaseAudit) -> list[str]:
     return [*map(_percent, [*accuracies, *measured]), f"{total_passes(record):,}"]
 
 
+def named(record: Record) -> str:
+    """Its method, and whether that is a control."""
+    return f"`{record['method']}`{' (control)' * bool(record.get('control'))}"
+
+
 def _table(records: Sequence[Record], values: CaseAudit) -> str:
     names = _names(values.scope)
     order = _order(names[-1] if values.scope != "class-wise" else names[2])
-    rows = [
-        [f"`{record['method']}`{' (control)' * bool(record.get('control'))}",
-         *figures_of(record, values)]
-        for record in sorted(records, key=order)
-    ]  # fmt: skip
+    rows = [[named(each), *figures_of(each, values)] for each in sorted(records, key=order)]
     return markdown_table(["Method", *titles_of(values)], rows)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.grid.retrains import settings_of
 from benchmark_adapters.records.record import read_record
-from leaderboards.comparison.forget_only import case_values, figures_of, titles_of
+from leaderboards.comparison.forget_only import case_values, figures_of, named, titles_of
 from leaderboards.comparison.paper import markdown_table
 from suli_plugin.plugins import registry
 
@@ -44,19 +45,20 @@ def is_setting(record: Record) -> bool:
 
 
 def _table(scenarios: Sequence[Path]) -> str:
-    seen = [list(_rows(scenario)) for scenario in scenarios]
-    beside = [row for record, row in seen[0] if not is_setting(record)]
-    settings = [pair for rows in seen for pair in rows if is_setting(pair[0])]
+    runs = [_run(scenario) for scenario in scenarios]
+    records, values = runs[0]
+    beside = [[named(r), "–", *figures_of(r, values)] for r in records if not is_setting(r)]
+    settings = [(r, own) for found, own in runs for r in found if is_setting(r)]
     settings.sort(key=lambda pair: -pair[0]["metrics"]["test_retain_accuracy"])
-    values = case_values(scenarios[0], [record for record, _ in seen[0]])
-    titles = ["Method", "Changed", *titles_of(values)]
-    return markdown_table(titles, [*beside, *(row for _, row in settings)])
+    rows = [[named(r), _change(r), *figures_of(r, own)] for r, own in settings]
+    return markdown_table(["Method", "Changed", *titles_of(values)], [*beside, *rows])
 
 
-def _rows(scenario: Path) -> Iterator[tuple[Record, list[str]]]:
-    records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
-    values = case_values(scenario, records)
-    for record in records:
-        name = f"`{record['method']}`{' (control)' * bool(record.get('control'))}"
-        change = f"`{changed(record)}`" if is_setting(record) and changed(record) else "–"
-        yield record, [name, change, *figures_of(record, values)]
+def _run(scenario: Path) -> tuple[list[Record], CaseAudit]:
+    records: list[Record] = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
+    return records, case_values(scenario, records)
+
+
+def _change(record: Record) -> str:
+    found = changed(record)
+    return f"`{found}`" if found else "–"

@@ -79,6 +79,14 @@ def test_each_class_has_a_row_of_its_own():
     assert [(row[1], row[-1]) for row in own] == [
         ("ours, ResNet-20, class 3", "2"), ("ours, ResNet-20, class 10", "2"),
     ]  # fmt: skip
+    most = [record("su", f"class-{label}") for label in range(6)]
+    for count, place in (
+        (5, "ours, ResNet-20, class 0"),
+        (6, "ours, ResNet-20, mean of 6 classes"),
+    ):
+        _, *own = [r for r in rows(comparison_tables(most[:count])["paper.table-2"])
+                   if r[0] == "`su`"]  # fmt: skip
+        assert own[0][1] == place
     instance = comparison_tables([record("su", "instance-64")])["paper.table-3"]
     assert "| `su` | ours, ResNet-20 |" in instance
 
