@@ -30,8 +30,11 @@ def records_below(folder: Path, *, trials: bool = False) -> list[dict[str, Any]]
 def contest_records(store: Path) -> list[dict[str, Any]]:
     """What stands on the boards of the contest: records of submissions that nobody refuted.
 
-    Of the Retrains the first alone, which the others are there to judge by.
+    Of the Retrains the first alone, which the others are there to judge by. Raises ValueError for a
+    folder that is no store.
     """
+    if not (store / "submissions").is_dir():
+        raise ValueError(f"there are no submissions in {store}: it is no store of leaderboards")
     boards = [load_board(name) for name in board_names() if name.partition(".")[0] == CONTEST]
     found = [r for board in boards for r in verified_records(FolderFiles(store), board)]
     return [dict(r) for r in found if r["method"] != HELD_OUT and not is_further_retrain(r)]

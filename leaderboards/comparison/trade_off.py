@@ -24,9 +24,19 @@ def trade_off_tables(folder: Path) -> dict[str, str]:
     values of an audit. What forgets nothing comes first, then the settings by retained accuracy.
     """
     found: dict[str, list[Path]] = {}
-    for scenario in sorted(path for path in folder.glob("*/*/*") if path.is_dir()):
-        found.setdefault(f"trade-off.{scenario.parent.name}.{scenario.name}", []).append(scenario)
+    for scenario in scenarios_of_runs(folder):
+        found.setdefault(table_name(scenario), []).append(scenario)
     return {name: _table(scenarios) for name, scenarios in found.items()}
+
+
+def scenarios_of_runs(folder: Path) -> list[Path]:
+    """The scenarios' folders with records in them, of all run folders in one."""
+    return [path for path in sorted(folder.glob("*/*/*")) if any(path.glob("*/*.json"))]
+
+
+def table_name(scenario: Path) -> str:
+    """Of the table that a scenario of a run is in."""
+    return f"trade-off.{scenario.parent.name}.{scenario.name}"
 
 
 def changed(record: Record) -> str:

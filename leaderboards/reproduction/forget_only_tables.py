@@ -11,7 +11,7 @@ from benchmark_adapters.audit.judge import ORIGINAL
 from benchmark_adapters.records.record import read_record, total_passes
 from leaderboards.comparison.forget_only import MEASURED, case_values
 from leaderboards.comparison.paper import CLASS_WISE, INSTANCE_WISE
-from leaderboards.comparison.trade_off import is_setting
+from leaderboards.comparison.trade_off import is_setting, scenarios_of_runs, table_name
 from leaderboards.reproduction.table import PASSES, Record, Row, Table, columns_of, recorded, row
 
 _TRADE_OFF = "A method of ours under several settings"
@@ -31,9 +31,9 @@ def forget_only_tables(folder: Path) -> list[Table]:
 def trade_off_tables(folder: Path) -> list[Table]:
     """`trade-off.<benchmark>.<scenario>`: a row for each setting, named as its run's folder is."""
     found: dict[str, Table] = {}
-    for scenario in sorted(path for path in folder.glob("*/*/*") if path.is_dir()):
+    for scenario in scenarios_of_runs(folder):
         records = [read_record(path) for path in sorted(scenario.glob("*/*.json"))]
-        name = f"trade-off.{scenario.parent.name}.{scenario.name}"
+        name = table_name(scenario)
         made = _table(name, records, case_values(scenario, records))
         rows = [
             replace(each, where=scenario.parents[1].name)

@@ -78,3 +78,5 @@ def test_settings_of_a_method_stand_below_what_forgets_nothing(tmp_path):
     kept = [float(row[titles.index("Test-retain %")]) for row in models[2:]]
     assert kept == sorted(kept, reverse=True)
     assert trade_off_tables(tmp_path / "none") == {}
+    (tmp_path / "c" / "digits" / "class-7" / "su").mkdir(parents=True)
+    assert list(trade_off_tables(tmp_path)) == [name]

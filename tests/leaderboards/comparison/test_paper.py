@@ -108,6 +108,8 @@ def test_the_contest_is_what_stands_on_its_boards():
     retrains = {each["method"] for each in found if each["method"].startswith("retrain")}
     assert retrains == {"retrain"}
     assert "ours, ConvNet, class 1" in comparison_tables(found)["paper.table-2"]
+    with pytest.raises(ValueError, match=r"no submissions in .*tests: it is no store"):
+        contest_records(ROOT / "tests")
 
 
 def test_an_experiment_says_what_it_changes():
