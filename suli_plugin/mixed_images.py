@@ -18,7 +18,7 @@ class MixedImages(ImageSet):
 
     Each is normalised and augmented as its own set says, and its passes count as its own set's
     kind of data; `Batch.kind` is the first set's. All images must have one shape (C, H, W); where
-    a part's augmentation makes them smaller, the middle of the others is taken.
+    a part's augmentation makes its own smaller, the middle of the others is taken.
     """
 
     def __init__(self, parts: Sequence[ImageSet]) -> None:
@@ -44,13 +44,14 @@ class MixedImages(ImageSet):
     ) -> Batch:
         """See `ImageSet.batch`."""
         rows = positions if self._rows is None else self._rows[positions]
-        pieces = [
-            (at, part.batch(within, device, augment_with))
-            for at, part, within in self._by_part(rows)
-        ]
-        order = torch.cat([at for at, _ in pieces]).argsort().to(device, non_blocking=True)
-        images = torch.cat(_of_one_size([piece.images for _, piece in pieces]))[order]
-        labels = torch.cat([piece.labels for _, piece in pieces])[order]
+        found = list(self._by_part(rows))
+        pieces = [part.batch(within, device, augment_with) for _, part, within in found]
+        order = torch.cat([at for at, _, _ in found]).argsort().to(device, non_blocking=True)
+        views = [piece.images for piece in pieces]
+        if augment_with is not None:
+            views = _cut_to(views, [part.augment is not None for _, part, _ in found])
+        images = torch.cat(views)[order]
+        labels = torch.cat([piece.labels for piece in pieces])[order]
         if self._labels is not None:
             labels = self._labels[positions].to(device, non_blocking=True)
         return Batch(images, labels, positions, self.kind)
@@ -89,12 +90,17 @@ class MixedImages(ImageSet):
         return copy.copy(self)
 
 
-def _of_one_size(batches: Sequence[Tensor]) -> list[Tensor]:
-    """Images (B, C, H, W), of each the middle that is as large as the smallest."""
-    height, width = (min(batch.shape[side] for batch in batches) for side in (2, 3))
+def _cut_to(batches: list[Tensor], augmented: Sequence[bool]) -> list[Tensor]:
+    """Batches (B, C, H, W), the middle of those that are larger than the smallest augmented one."""
+    smaller = [batch.shape for batch, is_so in zip(batches, augmented, strict=True) if is_so]
+    if not smaller:
+        return batches
+    height, width = (min(shape[side] for shape in smaller) for side in (2, 3))
     return [_middle(batch, height, width) for batch in batches]
 
 
 def _middle(images: Tensor, height: int, width: int) -> Tensor:
-    top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+    top, left = (
+        max(0, (images.shape[side] - most) // 2) for side, most in ((2, height), (3, width))
+    )
     return images[:, :, top : top + height, left : left + width]

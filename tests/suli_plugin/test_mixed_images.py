@@ -1,5 +1,6 @@
 """Several sets in one: batches, labels, augmentation and the cost are each set's own."""
 
+import pytest
 import torch
 from accelerate import Accelerator
 from hypothesis import given, settings
@@ -54,6 +55,16 @@ def test_beside_images_that_augmentation_made_smaller_others_are_cut_to_their_mi
     plain = mixed.batch(torch.tensor([8, 2]), CPU)
     assert torch.equal(batch.images[0], plain.images[0][:, 1:2, :2])
     assert torch.equal(batch.images[1], plain.images[1][:, :1, 1:])
+
+
+def test_images_of_other_shapes_that_no_augmentation_made_are_refused():
+    larger = ImageSet.of_tensors(torch.zeros(2, 2, 5, 5), torch.arange(2))
+    for sets in ([parts()[1], larger], [larger, parts()[1]]):
+        with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+            MixedImages(sets).batch(torch.tensor([0, len(sets[0])]), CPU, torch.Generator())
+    smaller = ImageSet.of_tensors(torch.zeros(2, 2, 2, 2), torch.arange(2))
+    with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
+        MixedImages([parts()[0], smaller]).batch(torch.tensor([0, 7]), CPU, torch.Generator())
 
 
 def test_a_subset_and_other_labels_keep_each_sets_own_way():
