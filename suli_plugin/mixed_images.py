@@ -44,7 +44,7 @@ class MixedImages(ImageSet):
     ) -> Batch:
         """See `ImageSet.batch`."""
         rows = positions if self._rows is None else self._rows[positions]
-        found = list(self._by_part(rows))
+        found = self._by_part(rows)
         pieces = [part.batch(within, device, augment_with) for _, part, within in found]
         order = torch.cat([at for at, _, _ in found]).argsort().to(device, non_blocking=True)
         views = [piece.images for piece in pieces]

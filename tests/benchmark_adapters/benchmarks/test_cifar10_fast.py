@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 from digits_as_images import digits_folder, suli
 from small_images import own_cache  # noqa: F401  # an autouse fixture
+from small_problem import request, trained_convnet
 
 from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks.cifar10_fast import Cifar10Fast
@@ -100,6 +101,36 @@ def test_the_command_takes_the_images_place(tmp_path):
     done = suli("bench", "export", "cifar10-fast", *lost, "--output", tmp_path / "x", code=1)
     assert "lost" in done.output and not (tmp_path / "x").exists()
     assert "--data" in suli("bench", "export", "digits", *lost, code=2).output
+
+
+FITTED = ("finetune", "l1_sparse", "cf_k", "eu_k", "salun", "contrastive_label", "ugradsl_plus",
+          "neg_grad_plus")  # fmt: skip
+
+
+@pytest.mark.parametrize("label", FITTED)
+def test_retain_based_methods_make_as_many_epochs_as_fit_into_the_budget(label):
+    """By passes on digits in batches of a tenth or so, scaled to CIFAR-10's retained images."""
+    own = {**Cifar10Fast.settings[label], "batch_size": 16}
+    # As its defaults: two forgotten samples for each retained one.
+    own |= {"forget_batch_size": 32} if label == "neg_grad_plus" else {}
+    cases = {"class-wise": (request("class-wise"), 44_550),
+             "instance-wise": (request("instance-wise", count=32), 48_988)}  # fmt: skip
+
+    # As CIFAR-10's are, so that a teacher has to see each view.
+    for asked, _ in cases.values():
+        asked.retain.augment = lambda images, _: images
+
+    def most_passes(epochs):
+        return max(passes(scope, *case, epochs) for scope, case in cases.items())
+
+    def passes(scope, asked, retained, epochs):
+        method = registry().unlearner(label, scope, {**own, "epochs": epochs})
+        counted = run(method, trained_convnet(), asked).passes
+        count = sum(sum(kinds.values()) for kinds in counted.values())
+        return count * retained / len(asked.retain)
+
+    assert most_passes(own["epochs"]) <= Cifar10Fast.tuning_passes < most_passes(own["epochs"] + 1)
+    assert own["epochs"] < registry().unlearner(label, "class-wise").epochs
 
 
 @pytest.mark.parametrize("label", ["bad_teacher", "unsir"])
