@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -76,8 +77,8 @@ def fulfil_in_turn(
         after = _after(model, answers, request, done, unlearned)
         done.append({"run": unlearned.as_dict(), "after": after})
         told.line(f"after request {number}: {_words(after)}")
-        if accelerator.is_main_process:
-            told.kept.write(key, model, done)
+        # If it can't be kept, all processes stop here, not the main one alone.
+        from_main(accelerator, partial(told.kept.write, key, model, done))
     parts = [each["run"] for each in done]
     return joined(model, request.unlearner, parts), [each["after"] for each in done]
 

@@ -98,8 +98,9 @@ def unlearn(**options: Any) -> None:
 
     --requests fulfils several requests in the order of their dates, each from the outcome of the
     one before, and writes one checkpoint with one receipt of all. A run that was killed goes on
-    behind the last request that was done. The receipt names the requests as the file does: give
-    them numbers, no people's names.
+    behind the last request that was done, in as many processes as before. Several processes
+    (torchrun, accelerate launch) do each request together; the main one reads and writes. The
+    receipt names the requests as the file does: give them numbers, no people's names.
 
     \b
     suli unlearn --model org/resnet20 --dataset uoft-cs/cifar10 --forget-class automobile \\

@@ -59,13 +59,16 @@ def _check_output(output: Path, model: str, *, force: bool) -> None:
 def request_of(
     options: dict[str, Any], accelerator: Accelerator
 ) -> tuple[DeletionRequest, DataOptions]:
-    """The request, with original and data loaded, and what was said about the data."""
+    """The request, with original and data loaded, and what was said about the data.
+
+    The main process reads the files of the command line: all processes forget what they said then.
+    """
+    from benchmark_adapters.command_line.main_process import from_main
     from benchmark_adapters.deletion.data import load_deletion_data
     from benchmark_adapters.deletion.request import make_request
     from suli_plugin.plugins import registry
 
-    listed = listed_requests(options)
-    data_options = data_options_of(options, listed)
+    listed, data_options = from_main(accelerator, lambda: _asked_for(options))
     original, before = _original(options, accelerator)
     data = load_deletion_data(
         data_options,
@@ -87,6 +90,11 @@ def request_of(
         at_most=options["at_most"],
     )
     return request, data_options
+
+
+def _asked_for(options: dict[str, Any]) -> tuple[Sequence[ListedRequest], DataOptions]:
+    listed = listed_requests(options)
+    return listed, data_options_of(options, listed)
 
 
 def _original(

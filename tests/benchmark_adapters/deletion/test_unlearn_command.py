@@ -5,14 +5,13 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
 from accelerate import Accelerator
 from digits_as_images import NAMES, UNLEARN, digits_folder, suli, with_classes
 from small_images import own_cache  # noqa: F401  # an autouse fixture
+from suli_in_two_processes import suli_in_two_processes
 
 from benchmark_adapters.deletion.data import load_deletion_data
 from benchmark_adapters.deletion.model_card import parted
@@ -325,24 +324,10 @@ def test_a_control_is_called_one(original, digits, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_unlearn_together_and_one_writes(original, digits, tmp_path):
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-        *(
-            "-m",
-            "suli_plugin",
-            "unlearn",
-            "--at-most",
-            "1",
-            "--model",
-            original,
-            "--dataset",
-            digits,
-        ),
-        *("--forget-class", "three", "--method", "suli", "--output", tmp_path / "out"),
-    ]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, timeout=600
-    )
+    done = suli_in_two_processes(
+        *UNLEARN, "--model", original, "--dataset", digits, "--forget-class", "three",
+        "--method", "suli", "--output", tmp_path / "out",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr.count("forgetting 42 samples") == done.stdout.count("written to") == 1
     assert read_receipt(tmp_path / "out")["record"]["processes"] == 2
