@@ -20,8 +20,14 @@ CAPTION = """
 Seed {seed}. A round is one visit to a layer (SULI) or one epoch; round 0 is the original. Upper
 panels: accuracy on the forget set after the round, with {target} as a dashed line: at or below it,
 the stop rule ends the training. Lower panels: the round's mean training loss, which methods define
-differently, so only its course can be compared. {undone}{layers}{left_out}
+differently, so only its course can be compared. {requests}{undone}{layers}{left_out}
 """
+REQUESTS = (
+    "Requests follow one another: a round's accuracy is on what its own request asks for, so that "
+    "it rises where the next one begins. "
+)
+# Of a request by ids, see `Session.stop_rule`.
+LATER = "The dashed line is the first one's; later ones take it from the model they start from. "
 UNDONE = "A cross is a round that was rolled back, which the line leaves out. "
 TARGETS = {
     True: "its target, 0,",
@@ -95,6 +101,7 @@ def curves(scenario: Scenario, labels: Sequence[str], seed: int) -> Picture:
     left_out = f"Not measured between rounds: {', '.join(others)}." if others else ""
     layers = LAYERS if any(course.sweeps for course in drawn) else ""
     undone = UNDONE if any(course.rolled_back for course in drawn) else ""
+    requests = REQUESTS + LATER * (not scenario.class_wise) if scenario.in_turn else ""
     return picture(
         "curves",
         TITLE,
@@ -102,11 +109,12 @@ def curves(scenario: Scenario, labels: Sequence[str], seed: int) -> Picture:
         caption=CAPTION.format(
             seed=seed,
             target=TARGETS[scenario.class_wise],
+            requests=requests,
             undone=undone,
             layers=layers,
             left_out=left_out,
         ),
-        alt=" ".join(map(_in_words, drawn)),
+        alt=requests + " ".join(map(_in_words, drawn)),
     )
 
 

@@ -11,13 +11,13 @@ from benchmark_adapters.grid.retrains import row_label
 from benchmark_adapters.grid.table import why_no_audit
 from benchmark_adapters.records.record import canonical
 from benchmark_adapters.records.run_record import precision_told
-from benchmark_adapters.report import strip_plot
+from benchmark_adapters.report import request_steps, strip_plot
 from benchmark_adapters.report.audit_part import audit_part
 from benchmark_adapters.report.picture import Picture
 from benchmark_adapters.report.pictures import Gallery, LeftOut
 from benchmark_adapters.report.rendered import rendered, shown
 from benchmark_adapters.report.run_folder import Record, RunFolder, Scenario
-from benchmark_adapters.report.score_tables import first_table, further_table
+from benchmark_adapters.report.score_tables import first_table, further_table, request_tables
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ def _section(number: int, section: Section) -> dict[str, Any]:
         "name": scenario.name,
         "title": str(scenario),
         "scores": first_table(scenario),
+        "requests": request_tables(scenario),
+        "steps": pictures.pop(request_steps.NAME, None),
         "further": further_table(scenario),
         "audit": audit_part(scenario) if scenario.audits else None,
         "why_no_audit": why[0].upper() + why[1:],

@@ -87,6 +87,13 @@ class Mark:
     shape: str
     filled: bool
 
+    @property
+    def face(self) -> Any:
+        """What fills it: marks at one place must all be seen, so that only stars are opaque."""
+        if not self.filled:
+            return "none"
+        return self.color if self.shape == "*" else (self.color, 0.35)
+
 
 def marks(theme: Theme, labels: Iterable[str], controls: Iterable[str]) -> dict[str, Mark]:
     """One mark a method; references have the colour of the text, controls are hollow and grey.

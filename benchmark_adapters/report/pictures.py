@@ -8,7 +8,15 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from benchmark_adapters.grid.retrains import HELD_OUT, row_label
-from benchmark_adapters.report import curves, grad_cam, radar, strip_plot, trade_off, tsne
+from benchmark_adapters.report import (
+    curves,
+    grad_cam,
+    radar,
+    request_steps,
+    strip_plot,
+    trade_off,
+    tsne,
+)
 from benchmark_adapters.report.picture import CannotBeDrawn, Picture
 from benchmark_adapters.report.run_folder import RunFolder, Scenario, matching
 from benchmark_adapters.report.shown_models import Folders, shown_models
@@ -25,11 +33,11 @@ CONTROLS_SHOWN = ("logit_mask", "bn_drift")
 class Choice:
     """What the pictures show.
 
-    scenarios, methods: names and globs. Without scenarios, the first of each scope is shown;
-    without methods, one Retrain and all others in the charts (see `charts_shown`) and a few as
-    models (see `models_shown`). seed: of what
-    shows one run only; the lowest there is if None. models: open the unlearned models and the
-    images, too, which the records name; folders: where they are now.
+    scenarios, methods: names and globs. Without scenarios, the first of each scope is shown, of one
+    request and of several; without methods, one Retrain and all others in the charts (see
+    `charts_shown`) and a few as models (see `models_shown`). seed: of what shows one run only; the
+    lowest there is if None. models: open the unlearned models and the images, too, which the
+    records name; folders: where they are now.
     """
 
     scenarios: Sequence[str] = ()
@@ -72,9 +80,9 @@ def _chosen(run: RunFolder, choice: Choice) -> list[Scenario]:
         known = list(dict.fromkeys(scenario.name for scenario in run.scenarios))
         chosen = set(matching(known, choice.scenarios, "scenario"))
         return [scenario for scenario in run.scenarios if scenario.name in chosen]
-    first: dict[tuple[str, bool], Scenario] = {}
+    first: dict[tuple[str, bool, bool], Scenario] = {}
     for scenario in run.scenarios:
-        first.setdefault((scenario.benchmark, scenario.class_wise), scenario)
+        first.setdefault((scenario.benchmark, scenario.class_wise, scenario.in_turn), scenario)
     return list(first.values())
 
 
@@ -88,6 +96,7 @@ def gallery(scenario: Scenario, choice: Choice, accelerator: Accelerator) -> Gal
         return Gallery((), (LeftOut("all pictures", "it has no record of what was chosen"),))
     drawn = [
         *_of_audits(scenario, named),
+        *_of_requests(scenario, charts),
         *_saying(_charts(scenario, charts, seed), _others(scenario, charts, choice)),
         *_saying(
             _of_models(scenario, models, seed, choice, accelerator),
@@ -132,6 +141,13 @@ def _of_audits(scenario: Scenario, labels: Sequence[str]) -> list[Picture | Left
         return []
     shown = [*labels, "original", HELD_OUT]
     return [strip_plot.strip_plot(scenario.audits, shown, known=charts_shown(scenario))]
+
+
+def _of_requests(scenario: Scenario, labels: Sequence[str]) -> list[Picture | LeftOut]:
+    """The steps, where methods were asked request after request."""
+    if not scenario.in_turn:
+        return []
+    return [_try(request_steps.TITLE, lambda: request_steps.request_steps(scenario, labels))]
 
 
 def _others(scenario: Scenario, shown: Sequence[str], choice: Choice) -> list[str]:

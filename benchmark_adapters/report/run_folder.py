@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from benchmark_adapters.audit.case_audit import CaseAudit
 from benchmark_adapters.grid.retrains import HELD_OUT, RETRAIN
+from benchmark_adapters.grid.sequence_tables import sequence_of, sequences
 from benchmark_adapters.records.record import read_record
 from benchmark_adapters.report.audit_files import Audits, fitting, read_audits
 from suli_plugin.unlearner import Scope
@@ -52,6 +53,11 @@ class Scenario:
     def class_wise(self) -> bool:
         """Whether a class is forgotten, rather than samples."""
         return bool(self.stored[0].record["scope"] == "class-wise")
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether any method was asked request after request."""
+        return bool(sequences(self.records))
 
     @property
     def labels(self) -> list[str]:
@@ -141,6 +147,10 @@ def _check_parts(path: Path, record: Record) -> None:
     ]
     if wrong:
         raise ValueError(f"{path} is not a whole record: {wrong[0]!r} lacks a part")
+    try:
+        sequence_of(record)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a whole record: {error}") from error
 
 
 def _newest(found: Sequence[Stored]) -> tuple[list[Stored], list[str]]:

@@ -1,4 +1,6 @@
-"""The tables of a scenario's records on a page: accuracies and headline, then further metrics."""
+"""The tables of a scenario's records on a page: accuracies and headline, what was measured request
+after request, and further metrics.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 from benchmark_adapters.grid.audit_tables import TITLE, audit_column
 from benchmark_adapters.grid.columns import Column, panel_columns
 from benchmark_adapters.grid.rows import Row, reached_by_controls, scenario_rows
+from benchmark_adapters.grid.sequence_tables import AFTER, DRIFT, after_each, drift, sequences
 from benchmark_adapters.grid.table import (
     CONTROL_NOTE,
     MARK,
@@ -44,6 +47,17 @@ def further_table(scenario: Scenario) -> dict[str, Any]:
         for row in rows
     ]
     return _table(columns, rows, [DISTANCES] if any(map(any, away)) else [], away=away)
+
+
+def request_tables(scenario: Scenario) -> list[dict[str, Any]]:
+    """After each request, and the drift from all at once; none where methods are asked once."""
+    found = sequences(scenario.records)
+    if not found:
+        return []
+    both = ((AFTER, after_each(found)), (DRIFT, drift(found)))
+    return [
+        {"caption": caption, "columns": titles, "rows": rows} for caption, (titles, *rows) in both
+    ]
 
 
 def _table(

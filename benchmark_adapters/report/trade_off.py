@@ -142,17 +142,10 @@ def _draw(axes: Any, point: Point, mark: Mark, scenario: Scenario) -> None:
         color=mark.color,
         marker=mark.shape,
         markersize=15 if mark.shape == "*" else 9,
-        markerfacecolor=_filling(mark),
+        markerfacecolor=mark.face,
         markeredgecolor=mark.color,
         markeredgewidth=1.8,
         linestyle="none",
         elinewidth=1,
         label=shortened(point.label) + control,
     )
-
-
-def _filling(mark: Mark) -> Any:
-    """Marks at one place must all be seen: only Retrain, drawn below the others, is opaque."""
-    if not mark.filled:
-        return "none"
-    return mark.color if mark.shape == "*" else (mark.color, 0.35)

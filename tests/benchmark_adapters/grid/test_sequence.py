@@ -1,5 +1,6 @@
 """Requests that follow one another in a benchmark: what each forgets, the tables, the drift."""
 
+import copy
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.grid.scored_case import ScoredCase
 from benchmark_adapters.grid.sequence import is_in_turn, run_in_turn
+from benchmark_adapters.grid.sequence_tables import sequence_of
 from benchmark_adapters.grid.table import scenario_tables
 from suli_plugin.cli import main
 from suli_plugin.plugins import registry
@@ -136,7 +138,31 @@ def test_the_tables_are_printed(outcome):
     assert lines[start + 1].split()[:4] == ["method", "request", "forget", "%"]
     own = [line.split() for line in lines[start + 2 : start + 5]]
     assert own[0][:2] == ["neg_grad", "1"] and [line[0] for line in own[1:]] == ["2", "3"]
+    once = record_of(outcome, "neg_grad")["notes"]["sequence"]["at_once"]
+    whole = lines[start + 5].split()
+    assert whole[:3] == ["at", "once", f"{100 * once['forget_accuracy']:.1f}"]
     assert "drift from the same method on everything at once" in shown
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda found: found["after_each"].pop(),
+        lambda found: found["after_each"][1].pop("earlier_accuracy"),
+        lambda found: found["after_each"][0].update(test_forget_accuracy="<b>"),
+        lambda found: found["at_once"].update(retain_accuracy=2),
+        lambda found: found.pop("at_once"),
+        lambda found: found["drift"].pop("retain"),
+        lambda found: found["drift"].update(test=[]),
+        lambda found: found.update(drift=None),
+    ],
+)
+def test_what_is_not_whole_is_refused(outcome, damage):
+    record = copy.deepcopy(record_of(outcome, "neg_grad"))
+    assert sequence_of(record) == record["notes"]["sequence"]
+    damage(record["notes"]["sequence"])
+    with pytest.raises(ValueError, match="'sequence' must hold accuracies after 3 requests"):
+        sequence_of(record)
 
 
 def test_they_are_listed():

@@ -51,6 +51,7 @@ def test_pictures_follow_the_readers_light_or_dark_and_have_words(page):
 
 def test_the_page_has_the_table_with_controls_apart_and_says_how_it_was_run(page, run):
     assert "controls, which forget nothing" in page.text
+    assert "Request after request" not in page.text
     assert "n=1 seeds (0)" in page.text and "gap %" in page.text
     record = json.loads(next(run.rglob("class-3/suli/*.json")).read_text())
     assert record["hardware"] in page.text and f"torch {record['versions']['torch']}" in page.text

@@ -14,6 +14,8 @@ from benchmark_adapters.report.radar import efficiency, objectives
 from benchmark_adapters.report.run_folder import RunFolder, Scenario, Stored
 from benchmark_adapters.report.tsne import together
 
+SETS = ("forget", "retain", "test")
+
 
 def record(method="suli", scope="class-wise", control=False, seconds=1.0, **metrics):
     scores = {
@@ -170,6 +172,18 @@ def test_by_default_the_first_scenario_of_each_scope_is_pictured():
     run = RunFolder(tuple(scenario(n, "suli") for n in ("class-1", "class-2", "instance-64")), ())
     assert [s.name for s in pictured(run, Choice())] == ["class-1", "instance-64"]
     assert [s.name for s in pictured(run, Choice(scenarios=["class-*"]))] == ["class-1", "class-2"]
+
+
+def test_requests_that_follow_one_another_are_pictured_beside_single_ones():
+    once = {"forget_accuracy": 0.0, "retain_accuracy": 0.9, "test_accuracy": 0.5}
+    drift = {name: {"js_divergence": 0.1, "same_answers": 0.9} for name in SETS}
+    after = [once, {**once, "earlier_accuracy": 0.5}]
+    noted = {"sequence": {"after_each": after, "drift": drift, "at_once": once}}
+    found = {"scenario": "sequence-2-classes-1-2", **record("su"), "notes": noted}
+    several = Scenario("digits", found["scenario"], (Stored(None, found),))
+    run = RunFolder((scenario("class-1", "su"), scenario("class-2", "su"), several), ())
+    assert [each.in_turn for each in run.scenarios] == [False, False, True]
+    assert [each.name for each in pictured(run, Choice())] == ["class-1", found["scenario"]]
 
 
 def test_by_default_charts_have_one_retrain_and_everything_else():
