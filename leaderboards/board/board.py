@@ -14,6 +14,7 @@ from benchmark_adapters.grid.retrains import HELD_OUT, is_retrain
 from benchmark_adapters.records.record import write_atomically
 from benchmark_adapters.records.strict_json import strict_json
 from leaderboards.board.metrics import BoardMetric, Level
+from leaderboards.board.one_request import check_one_request
 from suli_plugin.unlearner import SCOPES, Scope
 
 SCHEMA_VERSION = 1
@@ -36,7 +37,7 @@ class Board:
     what names its version. original: `kind`, `source` or `recipe`, and `hashes` of its weights by
     seed. outputs: of the network. not_measured: why the hashes are absent, empty if they are not.
     noise: how the tolerances of `rerun` were measured, and those by method; see
-    `keeping.noise.with_noise`.
+    `keeping.noise.with_noise`. Raises ValueError for a scenario of several requests.
     """
 
     name: str
@@ -53,6 +54,10 @@ class Board:
     metrics: tuple[BoardMetric, ...] = ()
     noise: Mapping[str, Any] | None = None
     not_measured: str = ""
+
+    def __post_init__(self) -> None:
+        for scenario in self.scenarios:
+            check_one_request(scenario)
 
     @property
     def cells(self) -> list[tuple[str, int]]:

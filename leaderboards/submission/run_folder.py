@@ -13,6 +13,7 @@ from benchmark_adapters.records.evidence import evidence_path
 from benchmark_adapters.records.record import canonical, digest, read_record
 from leaderboards.board.board import Board, is_reference
 from leaderboards.board.metrics import AUDIT_COUNTS
+from leaderboards.board.one_request import WHY, is_of_several
 from leaderboards.claims.submission import Checkpoints, Submission, record_name
 from suli_plugin.registry import Registry
 
@@ -49,8 +50,12 @@ def found_submissions(
 
 
 def _records(folder: Path, board: Board) -> dict[str, list[tuple[Path, Record]]]:
-    """Paths and records by method, of the board's cells. Raises ValueError for a broken one."""
+    """Paths and records by method, of the board's cells.
+
+    Raises ValueError for a broken one, and where all there is are requests one after the other.
+    """
     found: dict[str, list[tuple[Path, Record]]] = {}
+    several: dict[str, None] = {}
     for path in sorted(folder.rglob("*.json")):
         if not _RECORD.fullmatch(path.name):
             continue
@@ -58,6 +63,14 @@ def _records(folder: Path, board: Board) -> dict[str, list[tuple[Path, Record]]]
         of_board = record["benchmark"] == board.benchmark
         if of_board and (record["scenario"], record["seed"]) in board.cells:
             found.setdefault(record["method"], []).append((path, record))
+        elif of_board and is_of_several(record["scenario"]):
+            several[record["scenario"]] = None
+    if several and not found:
+        raise ValueError(
+            f"{folder} has requests that follow one another ({', '.join(several)}), which no board "
+            f"takes: {WHY}; suli bench report {folder} shows them, and {board.name} takes "
+            f"{', '.join(board.scenarios)}"
+        )
     return found
 
 

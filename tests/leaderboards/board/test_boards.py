@@ -144,6 +144,21 @@ def test_measure_writes_a_board_that_submissions_can_be_held_to(tmp_path, board,
     assert done.exit_code == 2 and "is class-wise, but instance-64 is not" in done.output
 
 
+def test_no_board_is_about_requests_that_follow_one_another(tmp_path, board):
+    """Neither is one measured, nor read from a file that somebody wrote."""
+    path = tmp_path / "own.json"
+    write_board(board, path)
+    before = path.read_bytes()
+    asked = ["measure", str(path), "--scenarios", "sequence-2-classes-1-3"]
+    done = CliRunner().invoke(leaderboard, asked)
+    said = "sequence-2-classes-1-3 is of 2 requests, and no board takes those: a record keeps the"
+    assert done.exit_code == 2 and said in done.output and done.output.count("Error:") == 1
+    assert path.read_bytes() == before
+    path.write_text(before.decode().replace('"class-3"', '"sequence-2-classes-1-3"'))
+    with pytest.raises(ValueError, match=r"own.json is not a board: sequence-2-classes-1-3 is of"):
+        load_board(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

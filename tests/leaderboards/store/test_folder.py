@@ -123,6 +123,26 @@ def test_what_cannot_be_submitted_is_said_in_one_line(
     )
 
 
+def test_a_run_of_requests_that_follow_one_another_is_refused_and_one_beside_it_is_not(
+    runs, board, tmp_path
+):
+    from benchmark_adapters.records.record import read_record, write_record
+
+    folder, scenario = tmp_path / "runs", "sequence-2-classes-3-5"
+    source = next(runs.glob("digits/class-3/suli/0-*.json"))
+    write_record(
+        folder / "digits" / scenario / "suli" / source.name,
+        {**read_record(source), "scenario": scenario},
+    )
+    said = rf"\({scenario}\), which no board takes: .* suli bench report {folder} shows them"
+    for methods in ((), ("suli",)):
+        with pytest.raises(ValueError, match=said):
+            found_submissions(folder, board, REGISTRY, submitter="ada", methods=methods)
+    shutil.copytree(runs, folder, dirs_exist_ok=True)
+    submissions, _ = found_submissions(folder, board, REGISTRY, submitter="ada")
+    assert {record["scenario"] for each in submissions for record in each.claimed} == {"class-3"}
+
+
 def test_claims_that_the_logits_contradict_are_not_even_sent(runs, board_file, tmp_path):
     from benchmark_adapters.records.record import read_record, write_record
 
