@@ -30,6 +30,7 @@ RETRAINED = (
 )
 ASKED_ONCE = "Asked once, so that there are no steps of them: {}."
 MOST_TICKS = 8
+IN_A_ROW = 5
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _figure(
 ) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    rows = math.ceil((len(lines[0]) + 1) / IN_A_ROW)
+    figure = Figure(figsize=(WIDTH, 3.3 + 0.25 * rows), layout="constrained")
     panels = figure.subplots(1, len(PANELS))
     panels[1].sharey(panels[0])
     all_marks = marks(theme, scenario.labels, scenario.controls)
@@ -114,8 +116,13 @@ def _figure(
         if all(levels):
             dashed = {"color": theme.text, "linestyle": "--", "linewidth": 1}
             handles.append(axes.axhline(mean(level), **dashed))
+        # No accuracy is above 1, where a single value would have the axis go on.
+        lowest, highest = axes.get_ylim()
+        axes.set_ylim(lowest, min(highest, 100 + (100 - lowest) / 25))
+    if scenario.class_wise:
+        panels[0].set_ylim(-4, 104)
     names = [shortened(line.label) for line in lines[0]] + [RETRAIN] * all(levels)
-    figure.legend(handles, names, loc="outside lower center", ncols=5, fontsize=9)
+    figure.legend(handles, names, loc="outside lower center", ncols=IN_A_ROW, fontsize=9)
     return figure
 
 
