@@ -14,7 +14,6 @@ from suli_plugin.batch_norm import BatchNorm, training_mode
 from suli_plugin.computation import Computation
 from suli_plugin.history import HistoryEntry, Progress
 from suli_plugin.images import ImageSet
-from suli_plugin.over_budget import OverBudget
 from suli_plugin.planned_reads import planned
 from suli_plugin.rounds import Loss, Round, Term
 from suli_plugin.stopping import Keeper, StopRule
@@ -92,7 +91,7 @@ class Trainer(Computation):
                     current = optimizer(trainable(model))
                     scheduler = schedule(current) if schedule else None
                 keeper.begin(current)
-                losses = self._losses(round_, updates, current, scheduler)
+                losses = updates.values(self._losses(round_, updates, current, scheduler))
                 accuracy = None if stop is None else self.predict(model, stop.images).accuracy()
                 accepted = accuracy is None or keeper.accepts(accuracy, current)
                 loss = sum(losses) / len(losses) if losses else None
@@ -110,32 +109,28 @@ class Trainer(Computation):
         updates: Updates,
         optimizer: Optimizer,
         scheduler: LRScheduler | None,
-    ) -> list[float]:
-        """The losses of a round's steps; they stay on the device until the round ends."""
-        losses: list[Tensor] = []
-        try:
-            with planned(updates.reads(round_.steps)):
-                for step in round_.steps:
-                    with self.watch(step):
-                        losses.append(updates.of_terms(step, optimizer, scheduler))
-        except OverBudget:
-            # What diverged before is no matter of the budget.
-            updates.values(losses)
-            raise
-        return updates.values(losses)
+    ) -> Iterator[Tensor]:
+        """The losses of a round's steps, on the device."""
+        with planned(updates.reads(round_.steps)):
+            for step in round_.steps:
+                with self.watch(step):
+                    loss = updates.of_terms(step, optimizer, scheduler)
+                yield loss
 
-    def step(
+    def steps(
         self,
         model: nn.Module,
         optimizer: Optimizer,
         loss: Callable[[], Tensor],
         *,
+        count: int = 1,
         max_grad_norm: float | None = None,
-    ) -> float:
-        """One update of the model's trainable parameters on any scalar; its value.
+    ) -> list[float]:
+        """Updates of the model's trainable parameters on any scalar; its value in each.
 
         For generated data, or networks that learn in turn: every process computes the same. The
-        mode and the count of passes are the caller's. Raises Diverged for a non-finite loss.
+        mode and the count of passes are the caller's. Raises Diverged for a non-finite loss, when
+        all `count` are done: no step waits for the device.
         """
         updates = Updates(self, model, max_grad_norm=max_grad_norm)
-        return updates.values([updates.of_loss(loss, optimizer)])[0]
+        return updates.values(updates.of_loss(loss, optimizer) for _ in range(count))

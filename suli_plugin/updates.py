@@ -15,6 +15,7 @@ from suli_plugin.computation import Computation
 from suli_plugin.divergence import Diverged
 from suli_plugin.evaluation import check_labels
 from suli_plugin.images import Batch, ImageSet
+from suli_plugin.over_budget import OverBudget
 from suli_plugin.rounds import Term
 
 Scalar = Callable[[], Tensor]
@@ -66,11 +67,22 @@ class Updates:
         """One update on a scalar that every process computes alike; its value, on the device."""
         return self._update(lambda: self._alike(loss), optimizer, None)
 
-    def values(self, losses: Sequence[Tensor]) -> list[float]:
-        """What the last updates returned, read from the device in one go.
+    def values(self, losses: Iterable[Tensor]) -> list[float]:
+        """Make the updates that return these; what they return, read from the device in one go.
 
-        Raises Diverged if one of them is not finite.
+        Raises Diverged if one of them is not finite, when all are made.
         """
+        made: list[Tensor] = []
+        try:
+            for loss in losses:
+                made.append(loss)
+        except OverBudget:
+            # What diverged before is no matter of the budget.
+            self._read(made)
+            raise
+        return self._read(made)
+
+    def _read(self, losses: Sequence[Tensor]) -> list[float]:
         values: list[float] = torch.stack(list(losses)).tolist() if losses else []
         first = self.computation.steps_done - len(values) + 1
         for step, value in enumerate(values, first):

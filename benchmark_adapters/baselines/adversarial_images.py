@@ -74,7 +74,8 @@ def targeted_l2_pgd(
     """
 
     def perturb(natural: Tensor, positions: Tensor) -> Tensor:
-        start = torch.rand(natural.shape, generator=session.generator).to(natural.device)
+        start = torch.rand(natural.shape, generator=session.generator)
+        start = start.to(natural.device, non_blocking=True)
         adversarial = _into_ball(start, natural, radius)
         for _ in range(iterations):
             gradient = _gradient(session, model, images, targets, positions, adversarial)
@@ -113,7 +114,8 @@ def linf_neighbours(
     signed = step if away else -step
 
     def shifted(pixels: Tensor, largest: float) -> Tensor:
-        drawn = torch.rand(pixels.shape, generator=session.generator).to(pixels.device)
+        drawn = torch.rand(pixels.shape, generator=session.generator)
+        drawn = drawn.to(pixels.device, non_blocking=True)
         return (pixels + largest * (2 * drawn - 1)).clamp(0, 1)
 
     def perturb(natural: Tensor, positions: Tensor) -> Tensor:
@@ -163,7 +165,7 @@ def _gradient(
     """Gradient of each image's cross-entropy with its label, by its pixels in [0, 1]."""
     session.passes.add({images.kind: len(pixels)}, backward=1)
     pixels = pixels.detach().requires_grad_()
-    wanted = labels[positions].to(pixels.device)
+    wanted = labels[positions].to(pixels.device, non_blocking=True)
     with torch.enable_grad():
         batch = Batch(images.normalised(pixels), wanted, positions, images.kind)
         loss = cross_entropy(session.forward(model, batch), batch).sum()

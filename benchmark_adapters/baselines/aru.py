@@ -126,7 +126,8 @@ class ARU(Unlearner):
         self, retain_like: ImageSet, near: Tensor, forget: Tensor, session: Session
     ) -> Sequence[Term]:
         means: list[Tensor] = []
-        earlier = torch.tensor(session.forgotten_before, dtype=torch.int64, device=session.device)
+        earlier = torch.tensor(session.forgotten_before, dtype=torch.int64)
+        earlier = earlier.to(session.device, non_blocking=True)
 
         def kept(logits: Tensor, batch: Batch) -> Tensor:
             means.append(logits.detach().index_fill(1, earlier, 0).mean(0))

@@ -121,7 +121,10 @@ class AsUnseen(Unlearner):
             return self.hold * (far + spa_loss(taught.log_softmax(1), logits))
 
         def at_reference(z: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-            return held(z, logits, *(t[batch.positions].to(z) for t in (features, anchors.logits)))
+            to, taught = (
+                t[batch.positions].to(z, non_blocking=True) for t in (features, anchors.logits)
+            )
+            return held(z, logits, to, taught)
 
         def at_views(z: Tensor, logits: Tensor, batch: Batch) -> Tensor:
             with evaluation_mode(original), penultimate_features(original) as taken:
@@ -130,7 +133,7 @@ class AsUnseen(Unlearner):
             return held(z, logits, to, taught)
 
         def as_unseen(logits: Tensor, batch: Batch) -> Tensor:
-            wanted = targets[batch.positions].to(logits)
+            wanted = targets[batch.positions].to(logits, non_blocking=True)
             return smooth_l1_loss(label_odds(logits, batch.labels), wanted, reduction="none")
 
         asked = session.cycled(session.forget, self.batch_size)

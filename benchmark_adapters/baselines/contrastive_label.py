@@ -17,7 +17,7 @@ from suli_plugin.images import Batch
 from suli_plugin.optimizers import SGD
 from suli_plugin.rounds import cross_entropy
 from suli_plugin.session import Session
-from suli_plugin.spa import spa_loss
+from suli_plugin.spa import spa_loss, suppressed_classes
 from suli_plugin.unlearner import Resource, Scope, Unlearner
 
 
@@ -119,13 +119,8 @@ def contrastive_labels(
     logits: the original's, (B, K). contrast: see `ContrastiveLabel`. Raises ValueError where no
     class is left.
     """
-    allowed = nn.functional.one_hot(labels, logits.shape[1]) == 0
-    allowed[:, list(forbidden)] = False
-    if not bool(allowed.any(1).all()):
-        raise ValueError(
-            f"no class is left to label with: {logits.shape[1]} outputs, forgotten {forbidden}"
-        )
+    lost = suppressed_classes(labels, logits.shape[1], forgotten_before=forbidden)
     if contrast == "least_likely":
-        least = logits.masked_fill(~allowed, torch.inf).argmin(1)
-        return nn.functional.one_hot(least, logits.shape[1]).float()
-    return allowed / allowed.sum(1, keepdim=True)
+        least = logits.masked_fill(lost, torch.inf).argmin(1, keepdim=True)
+        return torch.zeros_like(logits).scatter(1, least, 1)
+    return ~lost / (~lost).sum(1, keepdim=True)

@@ -161,7 +161,9 @@ class Counterfactual(Unlearner):
             return (z - to).square().sum(1) / size + self.answers * spa_loss(kept, logits)
 
         def to_anchor(z: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-            to, taught = (t[batch.positions].to(z) for t in (features, anchors.logits))
+            to, taught = (
+                t[batch.positions].to(z, non_blocking=True) for t in (features, anchors.logits)
+            )
             return distance(z, logits, to, taught)
 
         def held(z: Tensor, logits: Tensor, batch: Batch) -> Tensor:

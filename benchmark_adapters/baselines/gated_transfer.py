@@ -57,7 +57,8 @@ class GatedTransfer:
     def round(self) -> list[float]:
         """All steps on the images of new codes; the student's losses, none if nothing passes."""
         size = (self.method.batch_size, self.method.code_size)
-        codes = torch.randn(size, generator=self.session.generator).to(self.session.device)
+        drawn = torch.randn(size, generator=self.session.generator)
+        codes = drawn.to(self.session.device, non_blocking=True)
         with training_mode(self.generator, "update"):
             losses = self._student_steps(codes) if self._generator_step(codes) else []
         if losses:
@@ -76,7 +77,7 @@ class GatedTransfer:
             def loss() -> Tensor:
                 return -self._divergence(taught, self._logits(self.student, images))
 
-            self._step(self.generator, self.generator_optimizer, loss)
+            self._steps(self.generator, self.generator_optimizer, loss, 1)
         # The gradient came through the teacher, too.
         self.session.passes.add({"synthetic": len(images)}, forward=0, backward=1)
         # What the student attended to here is nobody's lesson.
@@ -96,8 +97,8 @@ class GatedTransfer:
             return loss
 
         with torch.enable_grad():
-            steps = range(self.method.student_steps)
-            return [self._step(self.student, self.student_optimizer, loss) for _ in steps]
+            count = self.method.student_steps
+            return self._steps(self.student, self.student_optimizer, loss, count)
 
     def _gated(self, codes: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The images let through, with the teacher's logits and attention maps for them."""
@@ -123,9 +124,9 @@ class GatedTransfer:
         mean = (target.exp() * (target - own)).sum(1).mean()
         return mean / logits.shape[1] if self.method.kl_mean == "elements" else mean
 
-    def _step(self, network: nn.Module, optimizer: Adam, loss: Any) -> float:
+    def _steps(self, network: nn.Module, optimizer: Adam, loss: Any, count: int) -> list[float]:
         clipping = self.method.max_grad_norm
-        return self.session.step(network, optimizer, loss, max_grad_norm=clipping)
+        return self.session.steps(network, optimizer, loss, count=count, max_grad_norm=clipping)
 
     def _count_empty(self) -> None:
         self.empty += 1

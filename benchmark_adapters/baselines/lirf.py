@@ -83,7 +83,8 @@ class Lirf(Unlearner):
         original = FrozenTeacher(model, session, session.forget)
         outputs = session.predict(model, session.forget.subset([0])).logits.shape[1]
         preserved = [c for c in range(outputs) if c not in session.forbidden_classes]
-        self._train(model, self._target_loss(preserved), [original], session, relabel=preserved)
+        loss = self._target_loss(torch.tensor(preserved, device=session.device))
+        self._train(model, loss, [original], session, relabel=preserved)
         target = FrozenTeacher(model, session, session.forget)
         loss = self._deposit_loss(target, session)
         self._train(deposit, loss, [original, target], session, relabel=None)
@@ -98,20 +99,21 @@ class Lirf(Unlearner):
             raise ValueError(f"{self.name} splits a network of two layers or more, it has {count}")
         return last_layers(model, min(max(round(self.upper * count), 1), count - 1))
 
-    def _target_loss(self, preserved: list[int]) -> TaughtLoss:
+    def _target_loss(self, preserved: Tensor) -> TaughtLoss:
         def loss(logits: Tensor, taught: Tensor, batch: Batch) -> Tensor:
-            kept = self._divergence(taught[:, preserved], logits[:, preserved])
+            kept = self._divergence(*(of.index_select(1, preserved) for of in (taught, logits)))
             return kept + (1 - self.alpha) * _wrong(logits, batch.labels)
 
         return loss
 
     def _deposit_loss(self, target: FrozenTeacher, session: Session) -> TaughtLoss:
-        removed = list(session.forget_classes)
+        removed = torch.tensor(session.forget_classes, device=session.device)
 
         def loss(logits: Tensor, taught: Tensor, batch: Batch) -> Tensor:
             both = target.logits(session.forget, batch)
-            both = both.index_copy(1, torch.tensor(removed, device=both.device), logits[:, removed])
-            kept = self._divergence(taught[:, removed], logits[:, removed])
+            own = logits.index_select(1, removed)
+            both = both.index_copy(1, removed, own)
+            kept = self._divergence(taught.index_select(1, removed), own)
             return kept + (1 - self.alpha) * cross_entropy(both, batch.labels, reduction="none")
 
         return loss

@@ -135,7 +135,7 @@ class MUMis(Unlearner):
 
 def of_class(logits: Tensor, classes: Tensor) -> Tensor:
     """The logit (B,) of one class (B,) a sample."""
-    return logits.gather(1, classes.to(logits.device)[:, None]).squeeze(1)
+    return logits.gather(1, classes.to(logits.device, non_blocking=True)[:, None]).squeeze(1)
 
 
 def other_classes(outputs: int, session: Session) -> Tensor:

@@ -104,7 +104,7 @@ def projected_features(features: Tensor, head: nn.Linear | nn.Conv2d, rows: list
 
 def _distance(targets: Tensor) -> FeatureLoss:
     def loss(features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-        wanted = targets[batch.positions].to(features.device)
+        wanted = targets[batch.positions].to(features.device, non_blocking=True)
         return (features - wanted).square().sum(1)
 
     return loss

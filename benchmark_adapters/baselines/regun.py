@@ -155,6 +155,7 @@ def distilled(target: Tensor) -> Loss:
     """KL(target || model) of each sample, for one distribution (K,)."""
 
     def loss(logits: Tensor, batch: Batch) -> Tensor:
-        return spa_loss(target.log().to(logits.device).expand_as(logits), logits)
+        wanted = target.log().to(logits.device, non_blocking=True)
+        return spa_loss(wanted.expand_as(logits), logits)
 
     return loss

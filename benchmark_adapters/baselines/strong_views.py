@@ -54,8 +54,9 @@ def _windows(images: Tensor, generator: torch.Generator) -> Tensor:
         torch.stack([down * mirror, across, shift[:, 1]], 1),
     )
     grid = affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    grid = grid.to(images, non_blocking=True)
     return grid_sample(
-        images, grid.to(images), mode="bilinear", padding_mode="reflection", align_corners=False
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
 
 
@@ -63,20 +64,22 @@ def _recoloured(images: Tensor, generator: torch.Generator) -> Tensor:
     count, channels = images.shape[:2]
     order = torch.rand(count, channels, generator=generator).argsort(1)
     kept = torch.rand(count, generator=generator) < 0.5
-    order = torch.where(kept[:, None], torch.arange(channels), order).to(images.device)
+    order = torch.where(kept[:, None], torch.arange(channels), order)
+    order = order.to(images.device, non_blocking=True)
     images = images.gather(1, order[:, :, None, None].expand_as(images))
     contrast = 1 + _BRIGHTNESS * _signed((count, 1, 1, 1), generator)
     level = _COLOUR / 2 * _signed((count, channels, 1, 1), generator)
-    return images * contrast.to(images.device) + level.to(images.device)
+    contrast, level = (of.to(images.device, non_blocking=True) for of in (contrast, level))
+    return images * contrast + level
 
 
 def _mixed(images: Tensor, generator: torch.Generator) -> Tensor:
     count, _, height, width = images.shape
     inside = _spans(count, height, generator)[:, :, None] & _spans(count, width, generator)[:, None]
     mixed = torch.rand(count, generator=generator) < 0.5
-    box = (inside & mixed[:, None, None])[:, None].to(images.device)
-    others = images[torch.randperm(count, generator=generator).to(images.device)]
-    return torch.where(box, others, images)
+    box, order = inside & mixed[:, None, None], torch.randperm(count, generator=generator)
+    box, order = (of.to(images.device, non_blocking=True) for of in (box, order))
+    return torch.where(box[:, None], images[order], images)
 
 
 def _spans(count: int, side: int, generator: torch.Generator) -> Tensor:

@@ -95,7 +95,7 @@ class UGradSL(Unlearner):
         """Made one by one, since the rates of a step are those of the model as it is then."""
 
         def smoothed(logits: Tensor, batch: Batch) -> Tensor:
-            alphas = rates.of(batch.positions).to(logits.device)
+            alphas = rates.of(batch.positions).to(logits.device, non_blocking=True)
             labels = smoothed_labels(
                 batch.labels, logits.shape[1], alphas, session.forbidden_classes
             )
@@ -161,9 +161,8 @@ def smoothed_labels(
 
     u: uniform over the sample's own class and those that are not forbidden. alphas: (B,).
     """
-    own = nn.functional.one_hot(labels, outputs).float()
-    allowed = torch.ones_like(own)
-    allowed[:, list(forbidden)] = 0
-    allowed = allowed.maximum(own)
+    own = torch.zeros(len(labels), outputs, device=labels.device).scatter(1, labels[:, None], 1)
+    taken = torch.tensor(forbidden, dtype=torch.int64).to(labels.device, non_blocking=True)
+    allowed = torch.ones_like(own).index_fill(1, taken, 0).maximum(own)
     uniform = allowed / allowed.sum(1, keepdim=True)
     return (1 - alphas)[:, None] * own + alphas[:, None] * uniform

@@ -82,6 +82,15 @@ def test_the_stand_in_counts_a_wait_in_a_step():
     assert (more - few)[planted] == 3
 
 
+def test_the_stand_in_counts_what_is_sent_however_it_is_said():
+    with device_stand_in() as waits:
+        held = torch.ones(2).to(CPU)
+        torch.ones(2).to(held)
+        torch.tensor([1.0, 2.0], device=CPU)
+        torch.ones(2).to(held, non_blocking=True)
+    assert [each.partition(" ")[0] for each in waits] == ["sent"] * 3
+
+
 @pytest.mark.parametrize("name", ["meta", "meta:0"])
 def test_a_set_moves_to_a_device_once_and_stays_on_the_host(name, monkeypatch):
     pixels = torch.arange(24.0).view(6, 1, 2, 2)

@@ -213,15 +213,17 @@ def test_a_mask_for_each_trainable_parameter_is_demanded():
         )
 
 
-def test_a_step_on_any_scalar_is_one_of_the_optimiser():
+def test_steps_on_any_scalar_are_those_of_the_optimiser():
     model, by_hand = trained_convnet(), trained_convnet()
     trainer = Trainer(Accelerator())
-    value = trainer.step(model, sgd(model.parameters()), lambda: model[-1].weight.square().sum())
-    assert value == pytest.approx(float(by_hand[-1].weight.square().sum()), rel=1e-6)
-    torch.testing.assert_close(model[-1].weight, by_hand[-1].weight * (1 - 0.2))
-    assert trainer.steps_done == 1 and trainer.update_clock.seconds > 0
-    with pytest.raises(Diverged, match="at step 2"):
-        trainer.step(model, sgd(model.parameters()), lambda: model[-1].weight.sum() * torch.inf)
+    weight, before = model[-1].weight, by_hand[-1].weight
+    values = trainer.steps(model, sgd(model.parameters()), lambda: weight.square().sum(), count=2)
+    whole = float(before.square().sum())
+    assert values == pytest.approx([whole, 0.8**2 * whole], rel=1e-6)
+    torch.testing.assert_close(weight, before * 0.8**2)
+    assert trainer.steps_done == 2 and trainer.update_clock.seconds > 0
+    with pytest.raises(Diverged, match="at step 3"):
+        trainer.steps(model, sgd(model.parameters()), lambda: weight.sum() * torch.inf, count=2)
 
 
 def test_gradients_come_batch_by_batch_in_evaluation_mode_and_are_counted():

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves
 
 _READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "_unique2", "equal"}
+_FROM_HOST = (torch.tensor, torch.as_tensor)
 _READ_BY_PYTHON = (Tensor.tolist, Tensor.numpy, Tensor.__array__)
 _PLACES = {"suli_plugin", "benchmark_adapters", "tests"}
 
@@ -63,7 +64,7 @@ class _Calls(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func is Tensor.to and _device_of(args[1:], kwargs) is not None:
+        if func is Tensor.to and self._names_device(args[1:], kwargs):
             return self._sent(func, args, kwargs)
         if func is Tensor.cpu and self.seen.holds(args[0]):
             self.seen.wait("cpu")
@@ -73,8 +74,15 @@ class _Calls(TorchFunctionMode):
         made = func(*args, **kwargs)
         # A text is torch's own: Adam counts its steps on the host, whatever the device.
         if isinstance(made, Tensor) and isinstance(kwargs.get("device"), torch.device):
+            if func in _FROM_HOST and not self.seen.holds(made):
+                self.seen.wait("sent")
             self.seen.hold(made)
         return made
+
+    def _names_device(self, args, kwargs):
+        """By itself, or by a tensor that is held there."""
+        given = (*args, *kwargs.values())
+        return any(isinstance(of, (torch.device, str)) or self.seen.holds(of) for of in given)
 
     def _sent(self, func, args, kwargs):
         if self.seen.holds(args[0]):
@@ -115,11 +123,6 @@ class _Operators(TorchDispatchMode):
             return False
         indices = [each for each in args[1] if each is not None]
         return any(of.dtype == torch.bool or not self.seen.holds(of) for of in indices)
-
-
-def _device_of(args, kwargs):
-    given = (*args, kwargs.get("device"))
-    return next((each for each in given if isinstance(each, (torch.device, str))), None)
 
 
 def _copied(tensor: Tensor) -> Tensor:
