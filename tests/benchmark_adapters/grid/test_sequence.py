@@ -2,11 +2,14 @@
 
 import copy
 import json
+import shutil
 
 import pytest
 import torch
 from accelerate import Accelerator
 from click.testing import CliRunner
+from made_once import made_once
+from run_of_sequences import CLASSES, RETRAINS, SAMPLES, cells_of_classes, run_of_sequences
 
 from benchmark_adapters.benchmarks.digits import Digits
 from benchmark_adapters.grid.plan import plan
@@ -18,10 +21,6 @@ from benchmark_adapters.grid.table import scenario_tables
 from suli_plugin.cli import main
 from suli_plugin.plugins import registry
 from suli_plugin.scenario import Scenario, scenario_of
-
-CLASSES, SAMPLES = "sequence-3-classes-5-1-3", "sequence-4-instance-10"
-METHODS = ["original", "retrain", "neg_grad", "bn_drift", "amnesiac"]
-RETRAINS = ["retrain@2", "retrain_held_out"]
 
 
 def test_names_say_how_many_requests_there_are_and_of_what():
@@ -76,12 +75,9 @@ def test_a_class_that_is_not_there_is_named():
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     """Class-wise under seed 0, with an audit against two Retrains."""
-    cells = plan(Digits(), registry(), scenarios=[CLASSES], methods=METHODS, seeds=[0],
-                 retrains=2, accelerator=Accelerator())  # fmt: skip
-    # Of the controls one shows what becomes of all.
-    cells = [cell for cell in cells if cell.label in (*METHODS, *RETRAINS)]
-    folder = tmp_path_factory.mktemp("runs")
-    made = run_grid(cells, Digits(), registry(), folder, Accelerator())
+    folder = made_once(tmp_path_factory, "run-of-sequences", run_of_sequences)
+    own = shutil.copytree(folder, tmp_path_factory.mktemp("runs") / "runs")
+    made = run_grid(cells_of_classes(), Digits(), registry(), own, Accelerator())
     assert not made.failed
     return made
 

@@ -4,43 +4,22 @@ import json
 import shutil
 
 import pytest
-from accelerate import Accelerator
 from made_once import made_once
 from PIL import Image
 from report_page import Page, report
-from run_of_digits import brief_relearning
+from run_of_sequences import CLASSES, SAMPLES, run_of_sequences
 
-from benchmark_adapters.benchmarks.digits import Digits
-from benchmark_adapters.grid.plan import plan
-from benchmark_adapters.grid.run import run_grid
 from benchmark_adapters.grid.sequence_tables import sequences
 from benchmark_adapters.records.record import read_record, write_record
 from benchmark_adapters.report.palette import DARK, LIGHT
 from benchmark_adapters.report.request_steps import PANELS, line_of
-from suli_plugin.plugins import registry
 
-CLASSES, SAMPLES = "sequence-3-classes-5-1-3", "sequence-2-instance-10"
-METHODS = ["original", "retrain", "neg_grad"]
 HEADING = "Request after request"
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """Two sequences, without evidence: the one of classes under two seeds, beside references."""
-    wanted = [(CLASSES, "original", 0), (CLASSES, "retrain", 0), (CLASSES, "neg_grad", 0),
-              (CLASSES, "neg_grad", 1), (SAMPLES, "neg_grad", 0)]  # fmt: skip
-
-    def make(folder):
-        accelerator = Accelerator()
-        cells = plan(Digits(), registry(), scenarios=[CLASSES, SAMPLES], seeds=[0, 1],
-                     methods=METHODS, changes={"neg_grad": {"epochs": 20}},
-                     accelerator=accelerator)  # fmt: skip
-        cells = [each for each in cells if (each.scenario, each.label, each.seed) in wanted]
-        with brief_relearning():
-            outcome = run_grid(cells, Digits(), registry(), folder, accelerator, evidence=False)
-        assert not outcome.failed and len(outcome.records) == len(wanted)
-
-    return made_once(tmp_path_factory, "run-of-sequences", make)
+    return made_once(tmp_path_factory, "run-of-sequences", run_of_sequences)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +75,7 @@ def test_the_picture_is_drawn_by_default_on_both_themes(made, page):
 def test_it_says_what_is_drawn_and_what_was_asked_once(page):
     assert "means over n=2 seeds (0, 1)" in page.text
     assert "The dashed line is Retrain" in page.text
-    assert "no steps of them: original." in page.text
+    assert "no steps of them: original, bn_drift." in page.text
     assert "a round's accuracy is on what its own request asks for" in page.text
     assert page.text.count("later ones take it from the model they start from") == 1
     assert any("line charts of 1 methods" in each["alt"] for each in page.all("img"))
