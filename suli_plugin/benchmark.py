@@ -104,8 +104,9 @@ class Benchmark(ABC):
     labels (`method` or `method@preset`) that run if none is named. settings: hyper-parameters
     for this benchmark by label, each with where it comes from said beside it. relearn_updates:
     mini-batches that the relearn time may take at most; 0 leaves it out. architecture: the name
-    of its originals' network, as plugins register it, where they have one. one_forget_set: whether
-    samples are drawn alike under all seeds, so that one set of Retrains serves them all.
+    of its originals' network, as plugins register it, where they have one. architecture_options:
+    what it is built with, JSON-able. one_forget_set: whether samples are drawn alike under all
+    seeds, so that one set of Retrains serves them all.
 
     tuning_scenarios: what methods are tuned on if none is named, best ones that no table shows;
     the default scenarios if empty. tuning_passes: samples that a trial may pass, forward and
@@ -121,6 +122,7 @@ class Benchmark(ABC):
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     relearn_updates: ClassVar[int] = 100
     architecture: ClassVar[str | None] = None
+    architecture_options: ClassVar[Mapping[str, Any]] = {}
     one_forget_set: ClassVar[bool] = False
     tuning_scenarios: ClassVar[Sequence[str]] = ()
     tuning_passes: ClassVar[int | None] = None

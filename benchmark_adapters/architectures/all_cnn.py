@@ -11,8 +11,10 @@ class AllCNN(nn.Module):
     Nine convolutions for images (in_channels, 32, 32), averaged over the last 6x6 pixels.
     width: multiplies the 96 and 192 planes; the unlearning literature uses 0.5, too.
     dropout: 0.2 on the images and 0.5 after each convolution of stride 2, as published.
-    batch_norm: BatchNorm after each hidden convolution, which the paper does without. The
-    published ReLU on the logits is left out: a class below zero would have no gradient.
+    batch_norm: BatchNorm after each hidden convolution, which the paper does without. Without it
+    the weights begin as in He et al. (ICCV 2015): under PyTorch's own nine layers shrink the images
+    to nothing, and training never leaves its start. The published ReLU on the logits is left out: a
+    class below zero would have no gradient.
     Raises ValueError for a width that leaves no plane.
     """
 
@@ -44,6 +46,8 @@ class AllCNN(nn.Module):
             self.features.append(layer)
             in_channels = planes
         self.classifier = nn.Conv2d(wide, num_classes, 1)
+        if not batch_norm:
+            self.features.apply(_begin)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, K) of images (B, C, H, W)."""
@@ -57,3 +61,10 @@ def _convolution(
     convolution = nn.Conv2d(inputs, planes, kernel, stride, padding, bias=not batch_norm)
     norm = [nn.BatchNorm2d(planes)] if batch_norm else []
     return nn.Sequential(convolution, *norm, nn.ReLU())
+
+
+def _begin(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

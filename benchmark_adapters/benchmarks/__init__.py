@@ -13,6 +13,7 @@ BENCHMARKS = (
     "benchmark_adapters.benchmarks.cifar10_fast:Cifar10Fast",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet18",
     "benchmark_adapters.benchmarks.cifar10:Cifar10ResNet20",
+    "benchmark_adapters.benchmarks.cifar10_allcnn:Cifar10AllCNN",
     "benchmark_adapters.benchmarks.utkface:UTKFaceAllCNN",
     "benchmark_adapters.benchmarks.vggface2:VGGFace2ResNet50",
     "benchmark_adapters.benchmarks.image_folder:ImageFolder",

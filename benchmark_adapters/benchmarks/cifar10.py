@@ -53,7 +53,7 @@ class Cifar10(RealImages):
 
     def fresh_model(self, num_classes: int) -> nn.Module:
         """See `RealImages.fresh_model`."""
-        return build_architecture(self.architecture, num_classes)
+        return build_architecture(self.architecture, num_classes, **self.architecture_options)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ def export(benchmark: Benchmark, folder: Path, seed: int) -> list[str]:
     case = benchmark.case(benchmark.default_scenarios[0], seed)
     if benchmark.architecture is None or case.original_source.get("kind") != "trained":
         raise ValueError(f"the original of {benchmark.name} is published or has no named network")
-    save_checkpoint(folder / ORIGINAL, case.original, _config(case, benchmark.architecture))
+    save_checkpoint(folder / ORIGINAL, case.original, _config(case, benchmark))
     lines = [f"original of seed {seed}, with its recipe: {folder / ORIGINAL}"]
     if getattr(benchmark, "data", ""):
         return [*lines, f"its images stay where they are: {benchmark.options()['data']}"]
@@ -48,12 +48,13 @@ def export(benchmark: Benchmark, folder: Path, seed: int) -> list[str]:
     return lines
 
 
-def _config(case: Case, architecture: str) -> CheckpointConfig:
+def _config(case: Case, benchmark: Benchmark) -> CheckpointConfig:
     images = case.test
     channels, height, width = images[0][0].shape
     classes = int(torch.cat([case.forget.labels, case.retain.labels]).max()) + 1
     return CheckpointConfig(
-        architecture=architecture,
+        architecture=str(benchmark.architecture),
+        options=benchmark.architecture_options,
         num_classes=classes,
         mean=_numbers(images.mean),
         std=_numbers(images.std),

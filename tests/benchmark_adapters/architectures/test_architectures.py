@@ -65,6 +65,17 @@ def test_all_cnn_of_half_width_and_with_batch_norm():
         build_architecture("all_cnn", 10, width=0)
 
 
+def test_all_cnn_without_batch_norm_keeps_the_scale_of_the_images_to_its_last_layer():
+    """Under PyTorch's own initialisation what is left of them is the biases."""
+    torch.manual_seed(0)
+    network = build_architecture("all_cnn", 10, dropout=False).eval()
+    images = torch.randn(16, 3, 32, 32)
+    spread = network.features(images).std(0).mean()
+    assert 0.1 < spread < 2
+    with_its_own = build_architecture("all_cnn", 10, dropout=False, batch_norm=True)
+    assert with_its_own.features[0][0].weight.std() < 0.8 * network.features[0][0].weight.std()
+
+
 def test_torchvision_by_name_with_and_without_cifar_stem():
     plain = build_architecture("torchvision/resnet50", 5)
     assert plain.conv1.kernel_size == (7, 7) and plain.fc.out_features == 5

@@ -14,7 +14,9 @@ from benchmark_adapters.baselines.retrain import Retrain
 from benchmark_adapters.benchmarks import real_images, trained_originals
 from benchmark_adapters.benchmarks.augmentation import crop_and_flip
 from benchmark_adapters.benchmarks.cifar10 import Cifar10ResNet18, Cifar10ResNet20
+from benchmark_adapters.benchmarks.cifar10_allcnn import Cifar10AllCNN
 from benchmark_adapters.originals.checkpoints import CheckpointConfig, save_checkpoint
+from benchmark_adapters.originals.load import load_original
 from benchmark_adapters.records.provenance import state_hash
 
 
@@ -232,11 +234,22 @@ def test_an_original_with_other_classes_is_refused(digits, tmp_path):
     assert Quick(data=str(digits), original=spelled).fingerprint("class-1", 0)
 
 
-def test_both_networks_take_32x32_images_of_ten_classes():
+def test_the_networks_take_32x32_images_of_ten_classes():
     images = torch.zeros(2, 3, 32, 32)
-    for made in (Cifar10ResNet18(), Cifar10ResNet20()):
+    for made in (Cifar10ResNet18(), Cifar10ResNet20(), Cifar10AllCNN()):
         assert made.fresh_model(10).eval()(images).shape == (2, 10)
         assert type(made.fresh_model(10)) is type(build_architecture(made.architecture, 10))
+
+
+def test_an_original_of_another_width_is_exported_with_it(digits, tmp_path):
+    """All that `load_original` builds it from is in its config."""
+    done = suli("bench", "export", "cifar10-allcnn", "--data", digits,
+                "--output", tmp_path / "out")  # fmt: skip
+    assert "original of seed 0" in done.stdout
+    loaded = load_original(tmp_path / "out/original")
+    assert loaded.config.options == {"width": 1 / 3, "dropout": False}
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in loaded.model.modules())
+    assert sum(weight.numel() for weight in loaded.model.parameters()) == 153_482
 
 
 @pytest.mark.parametrize(
