@@ -9,10 +9,13 @@ from typing import Any
 
 from benchmark_adapters.grid.choices import SCHEMA_VERSION, read_choices
 from benchmark_adapters.records.provenance import command, git_commit, hardware, versions
-from benchmark_adapters.records.record import write_atomically
+from benchmark_adapters.records.record import canonical, write_atomically
 from benchmark_adapters.tuning.trial_cells import Tuning
 from benchmark_adapters.tuning.trial_results import TunedMethod
 from benchmark_adapters.tuning.trials import searched
+
+# Of the run that wrote it down.
+_WRITTEN_BY = ("hardware", "versions", "git_commit", "command")
 
 
 def write_choices(
@@ -20,20 +23,32 @@ def write_choices(
 ) -> list[dict[str, Any]]:
     """Write what was chosen to a JSON file and return it; other methods' choices there stay.
 
-    Several runs may write to one file at a time. Raises ValueError for a file that is something
+    So does a choice that is made again from the same trials: records name it by its digest. Several
+    runs may write to one file at a time. Raises ValueError for a file that is something
     else.
     """
     from filelock import FileLock
 
-    new = [_choice(method, tuning) for method in methods if method.chosen]
+    made = [_choice(method, tuning) for method in methods if method.chosen]
     of = {(method.label, method.scope) for method in methods}
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
-        kept = [old for old in read_choices(path) if (old["method"], old["scope"]) not in of]
+        before = read_choices(path)
+        kept = [old for old in before if (old["method"], old["scope"]) not in of]
+        new = [next((old for old in before if _same(old, each)), each) for each in made]
         choices = sorted([*kept, *new], key=lambda choice: (choice["scope"], choice["method"]))
         whole = {"schema_version": SCHEMA_VERSION, "choices": choices}
         write_atomically(path, json.dumps(whole, indent=1, allow_nan=False) + "\n")
     return new
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether they are of the same trials, whoever wrote them down."""
+    own, others = (
+        {name: value for name, value in each.items() if name not in _WRITTEN_BY}
+        for each in (one, other)
+    )
+    return canonical(own) == canonical(others)
 
 
 def budget_of(tuning: Tuning) -> dict[str, int | None]:

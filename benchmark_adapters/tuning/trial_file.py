@@ -17,7 +17,12 @@ from benchmark_adapters.tuning.trials import searched
 SCHEMA_VERSION = 1
 # Of how a trial's records were made; those of a run that was resumed may differ in it.
 _MADE = ("hardware", "versions", "git_commit", "command", "device", "precision", "processes")
-_KEPT = ("scenario", "seed", "metrics", "passes", "seconds", "stop_reason", "cell", "digest")
+_KEPT = (
+    *("scenario", "seed", "metrics", "passes", "seconds", "stop_reason", "cell", "digest"),
+    "unlearned_hash",
+)
+# Of a case, the same for all of its trials.
+_CASE = ("scenario", "seed", "original_hash", "set_hashes", "sizes")
 Trials = dict[str, Any]
 
 
@@ -70,8 +75,7 @@ def _trials(method: TunedMethod, tuning: Tuning) -> Trials:
         "chosen": None if chosen is None else chosen.index,
         "at_edge": method.at_edge,
         "original": _distinct(
-            {name: record[name] for name in ("scenario", "seed", "original_hash")}
-            | {"accuracies": record["tuning"]["original"]}
+            {name: record[name] for name in _CASE} | {"accuracies": record["tuning"]["original"]}
             for record in records
         ),
         "trials": [_trial(trial) for trial in sorted(method.trials, key=lambda trial: trial.index)],

@@ -12,7 +12,7 @@ from leaderboards.reproduction.board_tables import board_tables
 from leaderboards.reproduction.forget_only_tables import forget_only_tables, trade_off_tables
 from leaderboards.reproduction.paper_tables import experiments_table, paper_tables
 from leaderboards.reproduction.table import Table
-from leaderboards.reproduction.trial_tables import trial_tables
+from leaderboards.reproduction.trial_tables import equal_tuning_tables, trial_tables
 
 # By the first part of the tables' names.
 _FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
@@ -21,7 +21,10 @@ _FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
         *paper_tables([*records_below(results / "records"), *contest_records(results)]),
         experiments_table(results / "experiments"),
     ],
-    "tuning": lambda results: trial_tables(records_below(results / "tuning", trials=True)),
+    "tuning": lambda results: [
+        *trial_tables(records_below(results / "tuning", trials=True)),
+        *equal_tuning_tables(results / "trials"),
+    ],
     "forget-only": lambda results: forget_only_tables(results / "forget_only"),
     "trade-off": lambda results: trade_off_tables(results / "trade_off"),
 }

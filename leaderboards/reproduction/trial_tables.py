@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmark_adapters.records.record import canonical
+from benchmark_adapters.tuning.trial_file import read_trials
 from benchmark_adapters.tuning.trial_table import METRICS
 from leaderboards.comparison.tuning_tables import varied
 from leaderboards.reproduction.table import (
@@ -18,6 +20,7 @@ from leaderboards.reproduction.table import (
     recorded,
     row,
 )
+from leaderboards.reproduction.trials_as_records import trials_as_records
 
 
 def trial_tables(records: Sequence[Record]) -> list[Table]:
@@ -26,7 +29,20 @@ def trial_tables(records: Sequence[Record]) -> list[Table]:
     return [_table(s, [r for r in records if r["scenario"] == s]) for s in scenarios]
 
 
-def _table(scenario: str, records: Sequence[Record]) -> Table:
+def equal_tuning_tables(folder: Path) -> list[Table]:
+    """`tuning.BENCHMARK.SCOPE`: a row for each trial of each method, best first.
+
+    folder: of files of trials, see `write_trials`.
+    """
+    groups: dict[str, list[Record]] = {}
+    for path in sorted(folder.rglob("*.jsonl")):
+        trials = read_trials(path)
+        name = f"{trials['benchmark']}.{trials['scope']}"
+        groups.setdefault(name, []).extend(trials_as_records(trials))
+    return [_table(name, records) for name, records in groups.items()]
+
+
+def _table(name: str, records: Sequence[Record]) -> Table:
     shown = METRICS[records[0]["scope"]]
     titles = {name: title.removesuffix(" %").capitalize() for title, name in shown.items()}
     columns = columns_of((*titles, SCORE, *PASSES), titles)
@@ -36,7 +52,7 @@ def _table(scenario: str, records: Sequence[Record]) -> Table:
         settings.setdefault(key, []).append(recorded(record))
     rows = [_row(own, records, list(columns)) for own in settings.values()]
     rows.sort(key=lambda each: -each.figures[SCORE].mean)
-    return Table(f"tuning.{scenario}", f"Trials on {scenario}", columns, tuple(rows))
+    return Table(f"tuning.{name}", f"Trials on {name}", columns, tuple(rows))
 
 
 def _row(own: Sequence[Recorded], records: Sequence[Record], columns: Sequence[str]) -> Row:

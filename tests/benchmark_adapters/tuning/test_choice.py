@@ -54,6 +54,18 @@ def test_choices_of_other_methods_stay_in_the_file_and_a_strange_file_is_refused
         read_choices(tuned.file)
 
 
+def test_a_choice_of_the_same_trials_stays_as_it_is_and_of_others_it_does_not(tmp_path):
+    """Records name a choice by its digest; whoever writes it down again must not change that."""
+    tuned = Tuned(tmp_path, ["slow"], trials=1)
+    whole = json.loads(tuned.file.read_text())
+    whole["choices"][0]["command"] = "suli bench tune digits, by somebody else"
+    tuned.file.write_text(json.dumps(whole))
+    assert write_choices(tuned.file, tuned.methods, tuned.tuning) == whole["choices"]
+    assert read_choices(tuned.file) == whole["choices"]
+    (other,) = Tuned(tmp_path, ["slow"], trials=2).choices
+    assert other["command"] != whole["choices"][0]["command"] and other["trials"] == 2
+
+
 def test_two_runs_that_write_their_choices_at_a_time_lose_none(tmp_path):
     tuned = Tuned(tmp_path, ["slow"], trials=1)
     (mine,) = tuned.choices

@@ -115,15 +115,22 @@ def test_a_trial_is_run_again_as_a_trial(tmp_path):
     first = tmp_path / "tuning" / "first"
     done = CliRunner().invoke(tune, ["digits", *settings, "--output", str(first)])
     assert done.exit_code == 0, done.output
-    # Its choice is no record.
+    # Its choice is no record, and its trials as one file are a table of their own.
     (first / "digits" / "choice.json").unlink()
-    text = run("tuning.class-3", "--run", "--output", tmp_path / "again", results=tmp_path)
+    shutil.move(first / "digits" / "trials", tmp_path / "trials" / "digits")
+    again = ["--run", "--output", tmp_path / "again"]
+    text = run("tuning.digits.class-wise", *again, results=tmp_path)
     assert lines(text)["Score"] == [*lines(text)["Score"][:1] * 2, "the same"]
     assert lines(text)["Held-out retain %"][-1] == "the same"
     assert "the same weights, bit by bit" in text
-    (line,) = [each for each in run("tuning.class-3", results=tmp_path).splitlines()
-               if "class-3/0: suli bench tune" in each]  # fmt: skip
-    assert line.endswith("--methods su --set su.lr=0.001 --trials 1 --passes 2000")
+    text = run("tuning.class-3", *again, results=tmp_path)
+    assert lines(text)["Score"] == [*lines(text)["Score"][:1] * 2, "the same"]
+    assert lines(text)["Held-out retain %"][-1] == "the same"
+    assert "the same weights, bit by bit" in text
+    for table in ("tuning.class-3", "tuning.digits.class-wise"):
+        (line,) = [each for each in run(table, results=tmp_path).splitlines()
+                   if "class-3/0: suli bench tune" in each]  # fmt: skip
+        assert line.endswith("--methods su --set su.lr=0.001 --trials 1 --passes 2000")
 
 
 @pytest.fixture(scope="module")
