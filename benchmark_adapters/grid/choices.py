@@ -15,6 +15,8 @@ from suli_plugin.request import Scope
 
 SCHEMA_VERSION = 1
 Choice = Mapping[str, Any]
+# What is asked of it here are its class's own.
+OfBenchmark = Benchmark | type[Benchmark]
 # What a record of `METHOD@chosen` repeats of its choice.
 _TOLD = ("trial", "trials", "budget", "scenarios", "seeds", "score", "start_score", "at_edge")
 
@@ -32,7 +34,7 @@ def read_choices(path: Path) -> list[dict[str, Any]]:
     return choices
 
 
-def choices_of(benchmark: Benchmark, scope: Scope | None = None) -> dict[str, Choice]:
+def choices_of(benchmark: OfBenchmark, scope: Scope | None = None) -> dict[str, Choice]:
     """The benchmark's choices by label, `METHOD@chosen`. scope: of one alone; None for any.
 
     Those of presets are not among them. Raises ValueError for a broken file.
@@ -47,7 +49,7 @@ def choices_of(benchmark: Benchmark, scope: Scope | None = None) -> dict[str, Ch
     }
 
 
-def settings_with_choices(benchmark: Benchmark, scope: Scope) -> dict[str, Mapping[str, Any]]:
+def settings_with_choices(benchmark: OfBenchmark, scope: Scope) -> dict[str, Mapping[str, Any]]:
     """The benchmark's settings by label, and all fields of what was chosen for a method."""
     chosen = choices_of(benchmark, scope)
     return {
@@ -56,7 +58,9 @@ def settings_with_choices(benchmark: Benchmark, scope: Scope) -> dict[str, Mappi
     }
 
 
-def provenance(benchmark: Benchmark, choice: Choice, changed: Mapping[str, Any]) -> dict[str, Any]:
+def provenance(
+    benchmark: OfBenchmark, choice: Choice, changed: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a record says of the choice that it was run with. changed: fields set over it."""
     return {
         "file": benchmark.choices.name if benchmark.choices else "",

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark_adapters.records.evidence import FEATURES_SUFFIX, LOGITS_SUFFIX, MODEL_SUFFIX
 from benchmark_adapters.records.record import KEYS, check_record
 from leaderboards.claims.forms import check_form
+from suli_plugin.registry import CHOSEN
 
 SUFFIX = {"model": MODEL_SUFFIX, "logits": LOGITS_SUFFIX, "features": FEATURES_SUFFIX}
 # Features are for an audit, which older records have none of.
@@ -18,6 +19,7 @@ _COMPILERS = ("inductor",)
 # What a record may hold beyond the keys that it must.
 _FURTHER = {
     "control", "notes", "git_commit", "compared_with", "same_recipe", "evidence", "compiled",
+    "choice",
 }  # fmt: skip
 
 
@@ -67,7 +69,17 @@ def _check_parts(record: Mapping[str, Any]) -> None:
     for name in ("control", "same_recipe"):
         if not isinstance(record.get(name) or False, bool):
             raise ValueError(f"{name} must be true or false")
+    _check_choice(record)
     _check_evidence(record)
+
+
+def _check_choice(record: Mapping[str, Any]) -> None:
+    """Records of `METHOD@chosen` and no others say which choice their settings are."""
+    if record["method"].endswith(f"@{CHOSEN}"):
+        if not isinstance(record.get("choice"), dict):
+            raise ValueError(f"choice must be an object, got {record.get('choice')!a:.40}")
+    elif "choice" in record:
+        raise ValueError(f"it has a choice, but is of {record['method']}")
 
 
 def _check_evidence(record: Mapping[str, Any]) -> None:

@@ -7,6 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from benchmark_adapters.grid.choices import (
+    OfBenchmark,
+    choices_of,
+    provenance,
+    settings_with_choices,
+)
 from benchmark_adapters.grid.retrains import RETRAIN, same_recipe, settings_of
 from benchmark_adapters.metrics.panel import ANAMNESIS
 from benchmark_adapters.records.record import canonical
@@ -28,11 +34,11 @@ def reasons_against(
     submission: Submission,
     board: Board,
     registry: Registry,
-    settings: Mapping[str, Mapping[str, Any]],
+    benchmark: OfBenchmark,
 ) -> list[str]:
     """Why the board does not take these claims; none if it does, before anything is computed.
 
-    settings: the benchmark's hyper-parameters by method label.
+    benchmark: the board's, whose settings and choices presets and `METHOD@chosen` must have.
     """
     if board.not_measured:
         return [f"{board.name} takes no submissions yet: {board.not_measured}"]
@@ -44,7 +50,21 @@ def reasons_against(
             f"{record_name(record)}: {why}" for why in _of_record(record, submission, board)
         ]
     reasons += _of_entry(submission)
+    reasons += _of_choice(submission, benchmark, board)
+    settings = settings_with_choices(benchmark, board.scope)
     return reasons or list(_of_method(submission, board, registry, settings))
+
+
+def _of_choice(submission: Submission, benchmark: OfBenchmark, board: Board) -> Iterator[str]:
+    """What it says of how its settings were chosen is what the benchmark's choice says."""
+    choice = choices_of(benchmark, board.scope).get(submission.method)
+    expected = None if choice is None else provenance(benchmark, choice, {})
+    for record in submission.claimed:
+        if "choice" in record and canonical(record["choice"]) != canonical(expected):
+            yield (
+                f"{record_name(record)}: its choice is {record['choice']!a:.120}, that of "
+                f"{submission.method} on {board.benchmark} is {expected!a:.120}"
+            )
 
 
 def _of_cells(submission: Submission, board: Board) -> Iterator[str]:

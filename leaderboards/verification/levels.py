@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmark_adapters.cluster.options import MakeCrew
-from benchmark_adapters.grid.choices import settings_with_choices
 from benchmark_adapters.records.provenance import hardware, versions
 from leaderboards.board.metrics import LEVELS, Level
 from leaderboards.claims.submission import Submission
@@ -58,8 +57,7 @@ class Verifier:
 
     def _refuse(self, submission: Submission, store: StoreEvidence) -> None:
         board = self.cases.board
-        settings = settings_with_choices(self.cases.benchmark, board.scope)
-        reasons = reasons_against(submission, board, self.registry, settings)
+        reasons = reasons_against(submission, board, self.registry, self.cases.benchmark)
         dropped = store.verdicts(submission).evidence_dropped(submission)
         if not reasons and not (self.level == "rerun" and dropped):
             missing = store.missing(submission)

@@ -10,6 +10,7 @@ from repository import ROOT
 
 from benchmark_adapters.grid.again import fields_of
 from benchmark_adapters.grid.benchmark_options import made_benchmark
+from benchmark_adapters.grid.choices import settings_with_choices
 from benchmark_adapters.grid.command import run_benchmark
 from benchmark_adapters.grid.options import changes_by_label, setting_arguments
 from benchmark_adapters.grid.retrains import settings_of
@@ -94,6 +95,10 @@ def test_a_claim_to_a_compiler_is_one_that_the_command_has(cells):
     assert claimed(compiled="inductor")["compiled"] == "inductor" and "compiled" not in claimed()
     with pytest.raises(ValueError, match=r"compiled must be one of .* got 'magic'"):
         claimed(compiled="magic")
+    with pytest.raises(ValueError, match="it has a choice, but is of"):
+        claimed(choice={})
+    with pytest.raises(ValueError, match="choice must be an object, got None"):
+        claimed(method="su@chosen")
 
 
 def test_every_command_makes_the_very_cell_of_its_record(cells):
@@ -105,8 +110,9 @@ def test_every_command_makes_the_very_cell_of_its_record(cells):
         cls, label = REGISTRY.benchmark(given["name"]), record["method"]
         assert label in given["methods"].split(",")
         changes = changes_by_label(given["changes"]).get(label, {})
+        settings = settings_with_choices(cls, record["scope"])
         made = REGISTRY.unlearner(
-            label, record["scope"], {**settings_of(cls.settings, label), **changes}
+            label, record["scope"], {**settings_of(settings, label), **changes}
         )
         assert made.hyperparameters() == fields_of(record, REGISTRY)
         options = {name: given.get(name) for name in GIVEN}

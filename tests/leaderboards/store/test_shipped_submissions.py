@@ -1,5 +1,7 @@
 """What the project's own boards hold is still what they take, with today's methods."""
 
+import dataclasses
+
 import pytest
 from repository import ROOT
 
@@ -21,8 +23,21 @@ REGISTRY = load_plugins(strict=True)
 def test_a_shipped_submission_is_taken_by_its_board(path):
     submission = read_submission(path.read_bytes(), f"submissions/{path.name}")
     board = load_board(submission.board)
-    settings = REGISTRY.benchmarks[board.benchmark].settings
-    assert reasons_against(submission, board, REGISTRY, settings) == []
+    benchmark = REGISTRY.benchmarks[board.benchmark]
+    assert reasons_against(submission, board, REGISTRY, benchmark) == []
+
+
+def test_a_choice_that_is_not_the_benchmarks_own_is_refused():
+    path = next(path for path in SUBMISSIONS if "-at-chosen-" in path.name)
+    submission = read_submission(path.read_bytes(), f"submissions/{path.name}")
+    board = load_board(submission.board)
+    benchmark = REGISTRY.benchmarks[board.benchmark]
+    better = tuple(
+        {**record, "choice": {**record["choice"], "score": 1.0}} for record in submission.claimed
+    )
+    claims = dataclasses.replace(submission, claimed=better)
+    reasons = reasons_against(claims, board, REGISTRY, benchmark)
+    assert len(reasons) == len(better) and all("its choice is {" in each for each in reasons)
 
 
 @pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.stem)
