@@ -89,6 +89,11 @@ def _continued(
     """Behind the last request that an earlier process has done, or at the beginning."""
     found = from_main(accelerator, lambda: told.kept.read(key))
     if found is None:
+        if from_main(accelerator, lambda: told.kept.holds_any):
+            told.line(
+                f"what {told.kept.folder} keeps is of another run (other requests, settings, data "
+                f"or number of processes), so this one begins with request 1"
+            )
         return request.original.model, []
     state, done = found
     model, _ = twin_of(request.original.model, request.original.fresh_model)

@@ -54,6 +54,11 @@ class KeptSteps:
         files = sorted(self.folder.glob(f"[0-9]*{_SUFFIX}"), key=lambda path: -int(path.stem))
         return next((found for path in files if (found := _read(path, key)) is not None), None)
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether anything is kept, of whichever run."""
+        return self.folder is not None and any(self.folder.glob(f"[0-9]*{_SUFFIX}"))
+
     def remove(self) -> None:
         """Nothing is to be continued any more."""
         if self.folder is not None:

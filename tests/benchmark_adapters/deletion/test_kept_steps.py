@@ -14,13 +14,13 @@ def kept(tmp_path):
 
 def test_the_furthest_request_of_the_same_run_is_continued(kept, tmp_path):
     one, two = nn.Linear(2, 2), nn.Linear(2, 2)
-    assert kept.read("run") is None
+    assert kept.read("run") is None and not kept.holds_any
     kept.write("run", one, [{"after": 1}])
     kept.write("run", two, [{"after": 1}, {"after": 2}])
     assert [path.name for path in (tmp_path / ".out.requests").iterdir()] == ["2.safetensors"]
     state, done = kept.read("run")
     assert done == [{"after": 1}, {"after": 2}] and torch.equal(state["weight"], two.weight)
-    assert kept.read("another run") is None
+    assert kept.read("another run") is None and kept.holds_any
     kept.remove()
     assert not list(tmp_path.iterdir())
 

@@ -12,8 +12,10 @@ import pytest
 from digits_as_images import UNLEARN, suli
 from made_once import made_once
 from small_images import own_cache  # noqa: F401  # an autouse fixture
+from torch import nn
 
 from benchmark_adapters.deletion.checkpoint_files import RECEIPT
+from benchmark_adapters.deletion.kept_steps import KeptSteps
 from benchmark_adapters.deletion.receipt import check_receipt, read_receipt
 from benchmark_adapters.records.record import digest
 
@@ -152,7 +154,9 @@ def test_samples_by_id_and_the_next_request(in_turn, original, digits, tmp_path)
     (tmp_path / "r.csv").write_text(
         "request,date,id\nr1,2026-01-01,train-0\nr1,2026-01-01,train-10\nr2,2026-01-02,train-20\n"
     )
-    suli(*arguments(tmp_path, in_turn / "out", digits, "out"), "--reference", "held")
+    KeptSteps(tmp_path / "out").write("another run", nn.Linear(1, 1), [{}])
+    done = suli(*arguments(tmp_path, in_turn / "out", digits, "out"), "--reference", "held")
+    assert "is of another run" in done.stderr and "continuing" not in done.stderr
     receipt = read_receipt(tmp_path / "out")
     assert [each["ids"] for each in receipt["requests"]] == [["train-0", "train-10"], ["train-20"]]
     assert receipt["forgotten_before"][0]["classes"] == [0, 3, 5]
