@@ -26,11 +26,15 @@ def apart_from_seconds(done):
     return [{name: of for name, of in each.items() if name != "seconds"} for each in after]
 
 
+def asked(original, digits, folder, *method):
+    """The arguments of one run of all requests."""
+    (folder / "r.csv").write_text(REQUESTS)
+    return (*UNLEARN, "--model", original, "--dataset", digits, "--requests", folder / "r.csv",
+            "--method", *method, "--output", folder / "out")  # fmt: skip
+
+
 def test_two_processes_that_are_killed_go_on_together_and_one_writes(original, digits, tmp_path):
-    (tmp_path / "r.csv").write_text(REQUESTS)
-    arguments = (*UNLEARN, "--model", original, "--dataset", digits, "--requests",
-                 tmp_path / "r.csv", "--method", "suli@official", "--set", "sweeps=1",
-                 "--output", tmp_path / "out")  # fmt: skip
+    arguments = asked(original, digits, tmp_path, "suli@official", "--set", "sweeps=1")
     copies, kept = tmp_path / "copies", tmp_path / ".out.requests"
     copies.mkdir()
     killed = suli_in_two_processes(*arguments, program=(SUPPORT / "suli_killed_in_turn.py", copies))
@@ -55,3 +59,16 @@ def test_two_processes_that_are_killed_go_on_together_and_one_writes(original, d
     assert receipt["record"]["processes"] == 2
     assert apart_from_seconds(receipt["after_each"])[:2] == whole
     assert receipt["after_each"][2]["state_hash"] == receipt["record"]["unlearned_hash"]
+
+
+def test_two_processes_stop_together_where_what_was_done_can_not_be_kept(
+    original, digits, tmp_path
+):
+    arguments = asked(original, digits, tmp_path, "logit_mask")
+    (tmp_path / ".out.requests").write_text("a file where the folder would be")
+    stopped = suli_in_two_processes(*arguments)
+    said = stopped.stderr
+    assert stopped.returncode != 0 and not (tmp_path / "out").exists()
+    assert "request 1 of 3: " in said and "request 2 of 3" not in said, said
+    # Each process ends with the same line.
+    assert said.count(f"File exists: '{tmp_path}/.out.requests'") == 2, said
