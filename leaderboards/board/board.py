@@ -31,7 +31,7 @@ class BoardScenario:
 
 @dataclass(frozen=True)
 class Board:
-    """A setting and a scope: `<benchmark>.<scope>`.
+    """A setting and a scope: `<benchmark>.<scope>`, or `<benchmark>.<scenario>` for one alone.
 
     options: the benchmark's fields but where its data and original are. dataset: `source` and
     what names its version. original: `kind`, `source` or `recipe`, and `hashes` of its weights by
