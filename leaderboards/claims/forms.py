@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 FORMS = {
-    "board": r"[a-z0-9][a-z0-9_-]{0,63}\.(class|instance)-wise",
+    "board": r"[a-z0-9][a-z0-9_-]{0,63}\.(class|instance)-(wise|\d{1,6})",
     "method": r"[a-z][a-z0-9_]{0,63}(@[a-z0-9_]{1,32})?",
     "submitter": r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?",
     "scenario": r"(class|instance)-\d{1,6}",

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark_adapters.grid.columns import unreached
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
-from leaderboards.comparison.paper import NETWORKS, markdown_table, number, spread_of
+from leaderboards.comparison.paper import CLASSES, NETWORKS, markdown_table, number, spread_of
 
 Record = Mapping[str, Any]
 Case = tuple[str, int]
@@ -29,7 +29,8 @@ METRICS = {
 def nearness_tables(records: Sequence[Record]) -> str:
     """For each network, metrics of class-wise cases that have a Retrain; bold where nearer to it.
 
-    A network whose Retrains did not have its original's recipe has a sentence that says so.
+    Of few classes each has a table of its own, since classes differ more than seeds do. A network
+    whose Retrains did not have its original's recipe has a sentence that says so.
 
     Nearer: the mean over the cases of the distance to Retrain of the same case is smaller than
     each control's. Where relearning did not come to its end only the bound is known, and counts
@@ -37,21 +38,33 @@ def nearness_tables(records: Sequence[Record]) -> str:
     """
     tables = []
     for benchmark, network in NETWORKS.items():
-        cases = _with_retrain([record for record in records if record["benchmark"] == benchmark])
-        whole = [case for case in cases if is_yardstick(case[RETRAIN])]
-        if whole:
-            tables.append(f"{network}:\n\n{_table(whole)}")
-        elif cases:
-            tables.append(f"{network}: {NO_YARDSTICK}")
+        for place, own in by_class([r for r in records if r["benchmark"] == benchmark]).items():
+            cases = _with_retrain(own)
+            whole = [case for case in cases if is_yardstick(case[RETRAIN])]
+            if whole:
+                tables.append(f"{network}{place}:\n\n{_table(whole)}")
+            elif cases:
+                tables.append(f"{network}{place}: {NO_YARDSTICK}")
     return "\n\n".join(tables)
+
+
+def by_class(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Class-wise records of one network: of most classes, or one, together; of few by class."""
+    own = [record for record in records if record["scope"] == "class-wise"]
+    classes = {record["scenario"] for record in own}
+    if len(classes) == 1 or 2 * len(classes) > CLASSES:
+        return {"": own}
+    parts: dict[str, list[Record]] = {}
+    for record in sorted(own, key=lambda record: int(record["scenario"].partition("-")[2])):
+        parts.setdefault(f", {record['scenario'].replace('-', ' ')}", []).append(record)
+    return parts
 
 
 def _with_retrain(records: Sequence[Record]) -> list[Mapping[str, Record]]:
     cases: dict[Case, dict[str, Record]] = {}
     for record in records:
-        if record["scope"] == "class-wise":
-            case = (record["scenario"], record["seed"])
-            cases.setdefault(case, {})[record["method"]] = record
+        case = (record["scenario"], record["seed"])
+        cases.setdefault(case, {})[record["method"]] = record
     return [case for case in cases.values() if RETRAIN in case]
 
 

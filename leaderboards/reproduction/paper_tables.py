@@ -10,7 +10,7 @@ from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
 from benchmark_adapters.records.record import total_passes
 from leaderboards.board.paper_values import paper_values
 from leaderboards.comparison.nearness import METRICS as NEARNESS
-from leaderboards.comparison.nearness import nearness_tables
+from leaderboards.comparison.nearness import by_class, nearness_tables
 from leaderboards.comparison.paper import (
     CLASS_WISE,
     EXPERIMENT,
@@ -156,10 +156,12 @@ def _nearness(classes: Sequence[Record]) -> Table:
     columns = columns_of(NEARNESS)
     whole = {_case(r) for r in classes if r["method"] == RETRAIN and is_yardstick(r)}
     groups: dict[tuple[str, str], list[Recorded]] = {}
-    for record in classes:
-        if _case(record) in whole:
-            key = (record["method"], record["benchmark"])
-            groups.setdefault(key, []).append(recorded(record, beside=(RETRAIN,)))
+    for benchmark in NETWORKS:
+        for place, own in by_class([r for r in classes if r["benchmark"] == benchmark]).items():
+            for record in own:
+                if _case(record) in whole:
+                    key = (record["method"], f"{benchmark}{place}")
+                    groups.setdefault(key, []).append(recorded(record, beside=(RETRAIN,)))
     rows = [row(*key, each, columns) for key, each in sorted(groups.items())]
     note = "" if rows else nearness_tables(classes).replace("\n\n", " ")
     return Table("paper.nearness", "Distance to Retrain", columns, tuple(rows), note)

@@ -215,3 +215,17 @@ def test_nearer_to_retrain_is_what_beats_every_control_in_the_cases_with_a_retra
     _, _, *found = rows(cut.partition(":\n\n")[2])
     times = {row[0].strip("`"): row[2] for row in found}
     assert times == {"retrain": "> 200", "suli": "190", "bn_drift": "5"}
+
+
+def test_of_few_classes_each_is_nearer_to_a_retrain_of_its_own():
+    def seen(method, number, probe):
+        made = record(method, linear_probe_forget_accuracy=probe)
+        return {**made, "scenario": f"class-{number}", "same_recipe": True}
+
+    some = [
+        seen(name, number, (1 + number) / 10) for number in (3, 1) for name in ("retrain", "su")
+    ]
+    one, three = nearness_tables(some).split("ResNet-20, class ")[1:]
+    assert one.startswith("1:") and "20.0" in one and three.startswith("3:") and "40.0" in three
+    most = [seen(name, number, 0.5) for number in range(6) for name in ("retrain", "su")]
+    assert nearness_tables(most).startswith("ResNet-20:\n\n")
