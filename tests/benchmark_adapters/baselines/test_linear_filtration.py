@@ -124,7 +124,8 @@ def test_naive_is_the_original_without_the_logit():
     made = run(LinearFiltration(mode="naive", width="remaining"), original, asked).model
     images, _ = tensors(asked.retain)
     with torch.no_grad():
-        assert torch.equal(made(images), original(images)[:, [0, 1, 2, *range(4, 10)]])
+        # A matrix of nine columns may be summed in another order than one of ten.
+        torch.testing.assert_close(made(images), original(images)[:, [0, 1, 2, *range(4, 10)]])
     assert made[-1].out_features == 9
 
 

