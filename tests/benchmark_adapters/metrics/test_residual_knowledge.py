@@ -64,12 +64,13 @@ def test_it_is_the_mean_over_draws_of_noise_added_by_hand():
     images, labels = FORGET.pixels(order, torch.device("cpu"))
     pixels = images.float() / 255 if images.dtype == torch.uint8 else images
     for _ in range(3):
-        noise = torch.rand(pixels.shape, generator=draw) * 0.8 - 0.4
+        # In the same order of operations: one rounding less takes an image over the border.
+        noise = (2 * torch.rand(pixels.shape, generator=draw) - 1) * 0.4
         noisy = FORGET.normalised((pixels + noise).clamp(0, 1))
-        right.append((model(noisy).argmax(1) == labels).double().mean())
+        with torch.no_grad():
+            right.append((model(noisy).argmax(1) == labels).double().mean())
     found = share(model, FORGET, radius=0.4, draws=3, most_images=90, seed=4)
-    # By hand in one batch: an image on the border may fall to the other side by its rounding.
-    assert found == pytest.approx(float(sum(right)) / 3, abs=0.02) and found < 1
+    assert found == pytest.approx(float(sum(right)) / 3) and found < 1
 
 
 def test_models_see_the_same_noise_and_nothing_else_moves():
