@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 # So many originals are held for workers; an older one is read from the cache once more.
 LATEST = 16
+# So often a case's data are handed on anew where all who had them died, as often as Dask tries.
+ANEW = 3
 
 
 class Originals:
@@ -73,6 +75,9 @@ class Originals:
         name = self._name(cell)
         if name is None or name not in self._handed_on:
             return None
+        found = kept_file(name) if self._handed_on[name].status == "error" else None
+        if found is not None:
+            self._hand_on(name, found)
         self._handed_on.move_to_end(name)
         return self._handed_on[name]
 
@@ -97,6 +102,7 @@ class CaseData:
         self._crew, self._originals, self._folder = crew, originals, folder
         self._made: dict[tuple[str, int], GivenRetrained] = {}
         self._handed_on: dict[tuple[str, int], tuple[str | None, Future]] = {}
+        self._lost: Counter[tuple[str, int]] = Counter()
 
     def made(self, cell: Cell, given: GivenRetrained) -> None:
         """A cell of this run made it."""
@@ -120,6 +126,22 @@ class CaseData:
             original = self._originals.handed_on(cell)
             self._handed_on[key] = of, self._crew.hand_on(original, data, beside=before)
         return self._handed_on[key][1]
+
+    def are_lost(self, cell: Cell, given: Future | None) -> bool:
+        """Whether it is these data that the cell lacked; they are handed on anew, `ANEW` times.
+
+        Dask takes a task for the culprit on which several workers died one after the other, and
+        where all are killed at once that may be the one that only hands data on.
+        """
+        if given is None or given.status != "error":
+            return False
+        key = (cell.scenario, cell.seed)
+        if self._handed_on.get(key, (None, None))[1] is given:
+            if self._lost[key] == ANEW:
+                return False
+            self._lost[key] += 1
+            del self._handed_on[key]
+        return True
 
     def forget(self, cell: Cell) -> None:
         """The cell's case is through."""

@@ -87,6 +87,9 @@ class GridTasks:
                 self.order.again(cell)
             return
         cell = task.asked.cell
+        if isinstance(result, Exception) and self.case_data.are_lost(cell, task.given):
+            self.order.again(cell)
+            return
         if isinstance(result, Exception):
             self.results.failed(cell, f"{type(result).__name__}: {result}")
         elif result.reason and result.applies:

@@ -1,5 +1,7 @@
 """A grid with Retrains, an audit and evidence: what workers make of it, and one process."""
 
+import os
+
 import pytest
 from accelerate import Accelerator
 from crew_in_process import crew_maker
@@ -9,9 +11,13 @@ from run_of_digits import brief_relearning, cells_of_digits, run_of_digits
 
 pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
+import dask
+
 from benchmark_adapters.benchmarks.digits import Digits
+from benchmark_adapters.cluster import crew as crew_module
 from benchmark_adapters.cluster.options import CrewAsked
 from benchmark_adapters.grid.crew_plan import crew_and_plan
+from benchmark_adapters.grid.handed_on import ANEW
 from benchmark_adapters.grid.plan import plan
 from benchmark_adapters.grid.run import run_grid
 from suli_plugin.plugins import registry
@@ -63,3 +69,40 @@ def test_two_workers_that_keep_retrains_alone_leave_the_folder_of_one_process(tm
     retrain = records["retrain", 0]["unlearned_hash"]
     assert {records[label, 0]["compared_with"] for label in ("neg_grad", "bn_drift")} == {retrain}
     assert records["retrain@2", 1]["notes"]["trained_for_seed"] == 0
+
+
+@pytest.mark.parametrize("deaths, anew, failed", [(1, 1, 0), (100, ANEW, 2)])
+def test_a_cell_is_not_blamed_for_workers_that_died_with_its_data(
+    deaths, anew, failed, tmp_path, monkeypatch
+):
+    benchmark, accelerator, hand_on = Digits(), Accelerator(), crew_module.hand_on
+    handed_on = []
+
+    def dies(*data, beside=()):
+        os._exit(1)
+
+    def submit(self, function, *arguments, **named):
+        if function is hand_on:
+            handed_on.append(function)
+            function = dies if len(handed_on) <= deaths else hand_on
+        return as_ever(self, function, *arguments, **named)
+
+    def planned(device):
+        of_case = {"scenarios": ["class-3"], "accelerator": accelerator, "device": device}
+        methods = ["original", "logit_mask"]
+        return plan(benchmark, registry(), methods=methods, seeds=[0], **of_case)
+
+    as_ever = crew_module.Crew._submit
+    monkeypatch.setattr(crew_module.Crew, "_submit", submit)
+    # Dask gives a task up once a worker has died with it.
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        CrewAsked(workers=1).maker() as make,
+    ):
+        crew, cells = crew_and_plan(make, planned, benchmark, registry(), accelerator)
+        outcome = run_grid(
+            cells, benchmark, registry(), tmp_path, accelerator, evidence="retrains", crew=crew
+        )
+    assert len(outcome.failed) == failed and len(outcome.records) == 2 - failed
+    # The original, and with it what the case's cells get.
+    assert len(handed_on) == 2 * (1 + anew)
