@@ -133,19 +133,25 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
         A generator asks for augmentation, where the set has one.
         """
         pixels, labels = self.pixels(positions, device)
-        images = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels.float()
+        own = pixels.dtype == torch.uint8
+        images = pixels.float().div_(255) if own else pixels.float()
         if self.augment is not None and augment_with is not None:
-            images = self.augment(images, augment_with)
+            images, own = self.augment(images, augment_with), False
         labels = labels.to(device, non_blocking=True)
-        return Batch(self.normalised(images), labels, positions, self.kind)
+        return Batch(self._normalised(images, in_place=own), labels, positions, self.kind)
 
     def normalised(self, images: Tensor) -> Tensor:
         """Images with pixels in [0, 1], as the model takes them."""
+        return self._normalised(images, in_place=False)
+
+    def _normalised(self, images: Tensor, *, in_place: bool) -> Tensor:
+        """in_place: the same numbers in the memory of `images`; more of it costs more time."""
+        out = images if in_place else None
         if self.mean is not None:
-            images = images - self.mean.to(images.device, non_blocking=True)
+            images = torch.sub(images, self.mean.to(images.device, non_blocking=True), out=out)
         if self.std is None:
             return images
-        return images / self.std.to(images.device, non_blocking=True)
+        return torch.div(images, self.std.to(images.device, non_blocking=True), out=out)
 
     def kinds(self, positions: Tensor) -> Mapping[Kind, int]:
         """How many of the samples at these positions are of which kind of data."""
