@@ -146,7 +146,10 @@ class ImageSet(Dataset[tuple[Tensor, int]]):
 
     def _normalised(self, images: Tensor, *, in_place: bool) -> Tensor:
         """in_place: the same numbers in the memory of `images`; more of it costs more time."""
-        out = images if in_place else None
+        statistics = [values for values in (self.mean, self.std) if values is not None]
+        # Gray images are given the channels of the statistics, which takes more memory.
+        widened = any(len(values) > images.shape[-3] for values in statistics)
+        out = images if in_place and not widened else None
         if self.mean is not None:
             images = torch.sub(images, self.mean.to(images.device, non_blocking=True), out=out)
         if self.std is None:

@@ -145,7 +145,7 @@ class CaseData:
 
     def forget(self, cell: Cell) -> None:
         """The cell's case is through."""
-        for known in (self._made, self._handed_on):
+        for known in (self._made, self._handed_on, self._lost):
             known.pop((cell.scenario, cell.seed), None)
 
     def _retrained(self, cell: Cell) -> GivenRetrained | StoredRetrained | None:

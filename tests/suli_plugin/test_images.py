@@ -170,3 +170,16 @@ def test_a_loader_is_refused_with_what_to_pass_instead():
     loader = torch.utils.data.DataLoader(Rows(uint8_images(), list(range(20))))
     with pytest.raises(TypeError, match=r"pass its `\.dataset`"):
         as_image_set(loader)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_batch_is_normalised_by_three_channels_and_what_is_stored_stays(channels):
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (4, channels, 8, 8), dtype=torch.uint8, generator=draw)
+    before, cpu = pixels.clone(), torch.device("cpu")
+    images = ImageSet.of_tensors(
+        pixels, torch.zeros(4), mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)
+    ).batch(torch.arange(4), cpu)
+    mean, std = (torch.tensor(each).view(3, 1, 1) for each in ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
+    assert torch.equal(images.images, (before.float() / 255 - mean) / std)
+    assert torch.equal(pixels, before)
