@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark_adapters.grid.columns import unreached
 from benchmark_adapters.grid.retrains import RETRAIN, is_yardstick
-from leaderboards.comparison.paper import CLASSES, NETWORKS, markdown_table, number, spread_of
+from leaderboards.comparison.paper import NETWORKS, are_most, markdown_table, number, spread_of
 
 Record = Mapping[str, Any]
 Case = tuple[str, int]
@@ -52,7 +52,7 @@ def by_class(records: Sequence[Record]) -> dict[str, list[Record]]:
     """Class-wise records of one network: of most classes, or one, together; of few by class."""
     own = [record for record in records if record["scope"] == "class-wise"]
     classes = {record["scenario"] for record in own}
-    if len(classes) == 1 or 2 * len(classes) > CLASSES:
+    if len(classes) == 1 or are_most(classes):
         return {"": own}
     parts: dict[str, list[Record]] = {}
     for record in sorted(own, key=lambda record: int(record["scenario"].partition("-")[2])):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -109,9 +109,14 @@ def _places(records: Sequence[Record]) -> dict[str, list[Record]]:
     for benchmark, network in NETWORKS.items():
         own = [record for record in records if record["benchmark"] == benchmark]
         classes = {r["scenario"] for r in own if r["scenario"].startswith("class-")}
-        many = 2 * len(classes) > CLASSES
-        found |= {f"ours, {network}, mean of {len(classes)} classes": own} if many else _cases(own)
+        together = f"ours, {network}, mean of {len(classes)} classes"
+        found |= {together: own} if are_most(classes) else _cases(own)
     return found
+
+
+def are_most(classes: Collection[str]) -> bool:
+    """Whether a mean over these class-wise scenarios may stand beside one over all classes."""
+    return 2 * len(classes) > CLASSES
 
 
 def _cases(records: Sequence[Record]) -> dict[str, list[Record]]:
