@@ -31,7 +31,8 @@ class TestResult:
 
     values, distances, verdicts: by the model's label; distances are in the Retrains' deviations
     (on the test's scale). retrains: the k Retrains' values, with mean and deviation, None without
-    Retrains. no_power: why the test decides nothing in this case, empty if it has power.
+    Retrains. no_power: why the test decides nothing in this case, empty if it has power. samples:
+    see `Spread`.
     """
 
     # Its name is no test's for pytest.
@@ -49,6 +50,7 @@ class TestResult:
     no_power: str = ""
     distances: Mapping[str, float] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    samples: int | None = None
 
     @property
     def has_power(self) -> bool:

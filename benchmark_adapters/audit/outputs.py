@@ -126,6 +126,10 @@ def _rmia_at_01_percent(seen: Observation, against: Against) -> float | None:
     return found.tpr_at_01_percent if found else None
 
 
+def _forget_samples(seen: Observation) -> int:
+    return len(seen.answers["forget"].labels)
+
+
 TESTS = (
     AuditTest(
         "forget_accuracy", "forget accuracy", "outputs",
@@ -174,10 +178,12 @@ TESTS = (
         "rmia_tpr_at_1", "RMIA TPR at 1 % FPR", "outputs",
         "the part of the forget set found while 1 % of unseen samples are taken for members",
         _rmia_at_1_percent, ("instance-wise",), ("original",), needs_retrains=True,
+        samples=_forget_samples,
     ),
     AuditTest(
         "rmia_tpr_at_01", "RMIA TPR at 0.1 % FPR", "outputs",
         "the same while 0.1 % of unseen samples are",
         _rmia_at_01_percent, ("instance-wise",), ("original",), needs_retrains=True,
+        samples=_forget_samples,
     ),
 )  # fmt: skip

@@ -22,10 +22,13 @@ class Spread:
     """The values of k Retrains; scale: on which deviations are counted.
 
     A fraction's deviation shrinks towards 0 and 1, so fractions are compared as log-odds.
+    samples: how many the values are shares of, where they can be shares of few. Retrains that all
+    find none of 512 say little of how many the next one finds: none is half a sample at best.
     """
 
     values: tuple[float, ...]
     scale: Scale = "log-odds"
+    samples: int | None = None
 
     @property
     def mean(self) -> float:
@@ -40,8 +43,15 @@ class Spread:
     def distance(self, value: float) -> float:
         """Of a value from the mean, in deviations, on the scale; positive above it."""
         scaled = [self._scaled(each) for each in self.values]
-        deviation = max(stdev(scaled), LEAST_DEVIATION[self.scale])
+        deviation = max(stdev(scaled), LEAST_DEVIATION[self.scale], self._half_a_sample())
         return (self._scaled(value) - mean(scaled)) / deviation
+
+    def _half_a_sample(self) -> float:
+        """More than the mean, or less where the mean is above a half; 0 if nothing is counted."""
+        if self.samples is None:
+            return 0.0
+        step = math.copysign(0.5 / self.samples, 0.5 - self.mean)
+        return abs(self._scaled(self.mean + step) - self._scaled(self.mean))
 
     def _scaled(self, value: float) -> float:
         if self.scale == "plain":
@@ -63,7 +73,9 @@ def limit(retrains: int, level: float = LEVEL) -> float:
     return float(t.ppf(1 - level / 2, retrains - 1)) * math.sqrt(1 + 1 / retrains)
 
 
-def spread_of(values: Sequence[float | None], scale: Scale) -> Spread | None:
-    """The spread of the Retrains' values, None unless each of two at least has one."""
+def spread_of(
+    values: Sequence[float | None], scale: Scale, samples: int | None = None
+) -> Spread | None:
+    """The `Spread` of the Retrains' values, None unless each of two at least has one."""
     known = tuple(value for value in values if value is not None)
-    return Spread(known, scale) if len(known) == len(values) >= 2 else None
+    return Spread(known, scale, samples) if len(known) == len(values) >= 2 else None

@@ -117,7 +117,7 @@ def _own(test: TestResult) -> list[float]:
     """The Retrains' own distances, counted as those of the models are."""
     if len(test.retrains) < 2:
         return []
-    spread = Spread(test.retrains, test.scale)
+    spread = Spread(test.retrains, test.scale, test.samples)
     return [spread.distance(value) for value in test.retrains]
 
 

@@ -22,6 +22,27 @@ def test_one_more_draw_exceeds_it_as_often_as_the_level_says(retrains):
     assert abs(exceeded - LEVEL) < 3 * math.sqrt(LEVEL / len(draws))
 
 
+@pytest.mark.parametrize("samples", [64, 128, 512])
+def test_of_few_samples_too_one_more_retrain_exceeds_it_no_more_often(samples):
+    """One in a thousand unseen samples is taken for a member, as by RMIA at 0.1 % FPR."""
+    shares = np.random.default_rng(0).binomial(samples, 0.001, (4_000, 6)) / samples
+
+    def exceeded(counted):
+        drawn = [Spread(tuple(row[:-1]), samples=counted).distance(row[-1]) for row in shares]
+        return np.mean(np.abs(drawn) > limit(5))
+
+    assert exceeded(None) > 2 * LEVEL
+    assert exceeded(samples) < LEVEL
+
+
+def test_half_a_sample_is_told_from_none_and_from_all_alike_and_leaves_a_wider_spread_alone():
+    none, every = Spread((0.0,) * 5, samples=512), Spread((1.0,) * 5, samples=512)
+    assert none.distance(0.5 / 512) == pytest.approx(1)
+    assert every.distance(1 - 0.5 / 512) == pytest.approx(-1)
+    wide = (0.01, 0.05, 0.02)
+    assert Spread(wide, samples=512).distance(0.1) == Spread(wide).distance(0.1)
+
+
 def test_fractions_are_compared_as_log_odds_and_their_mean_is_of_the_values():
     spread = Spread((0.6, 0.7, 0.8))
     assert spread.mean == pytest.approx(0.7) and spread.deviation == pytest.approx(0.1)
