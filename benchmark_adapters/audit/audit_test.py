@@ -36,7 +36,7 @@ class AuditTest:
     (and `original`) that the test must call different to have power. needs_retrains: its value
     can't be had without them. to_original: where the value is a likeness or distance to the
     Retrains, which says no side: the distance to the original. Elsewhere more is under-forgotten.
-    samples: how many images the value is a share of, where they can be few; see `Spread`.
+    samples: of how many images the value is a share, None where it is no share; see `Spread`.
     """
 
     name: str
@@ -49,4 +49,4 @@ class AuditTest:
     scale: Scale = "log-odds"
     needs_retrains: bool = False
     to_original: Callable[[Observation, Against], float] | None = None
-    samples: Callable[[Observation], int] | None = None
+    samples: Callable[[Observation, Against], int] | None = None

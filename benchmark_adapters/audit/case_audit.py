@@ -50,7 +50,7 @@ class TestResult:
     no_power: str = ""
     distances: Mapping[str, float] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    samples: int | None = None
+    samples: int = 0
 
     @property
     def has_power(self) -> bool:

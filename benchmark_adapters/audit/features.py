@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmark_adapters.audit.audit_test import Against, AuditTest, Kind
 from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.audit.share_sizes import drawn_forgotten_test_images
 from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_probe import linear_probe
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
@@ -118,6 +119,7 @@ def both(
     *,
     needs_retrains: bool = False,
     to_original: Callable[[Observation, Against], float] | None = None,
+    samples: Callable[[Observation, Against], int] | None = None,
 ) -> list[AuditTest]:
     """A test of a model as it is, and of its settled form, which drift can't hide from."""
     plain = AuditTest(
@@ -130,6 +132,7 @@ def both(
         catches,
         needs_retrains=needs_retrains,
         to_original=to_original,
+        samples=samples,
     )
     settled = replace(
         plain,
@@ -152,16 +155,16 @@ TESTS = (
     *both(
         "linear_probe", "linear probe", "features",
         "what a new last layer makes of unseen images of the forgotten class",
-        _probe, ("class-wise",), SAME_FEATURES,
+        _probe, ("class-wise",), SAME_FEATURES, samples=drawn_forgotten_test_images,
     ),
     *both(
         "nearest_mean", "nearest class mean", "features",
         "whether unseen images of the forgotten class are still nearest to its mean",
-        _nearest_mean, ("class-wise",), SAME_FEATURES,
+        _nearest_mean, ("class-wise",), SAME_FEATURES, samples=drawn_forgotten_test_images,
     ),
     *both(
         "prototype", "five-shot prototype", "features",
         "what five images of the class bring back without training, at the best weight",
-        _prototype, ("class-wise",), SAME_FEATURES,
+        _prototype, ("class-wise",), SAME_FEATURES, samples=drawn_forgotten_test_images,
     ),
 )  # fmt: skip

@@ -89,22 +89,21 @@ def _not_tested(missing: Sequence[TestResult], case: Judged) -> dict[str, str]:
 
 
 def _result(test: AuditTest, case: Judged) -> TestResult:
-    samples = test.samples(case.models[ORIGINAL]) if test.samples is not None else None
-    result = TestResult(
-        test.name, test.title, test.kind, test.meaning, test.scale, {}, samples=samples
-    )
+    result = TestResult(test.name, test.title, test.kind, test.meaning, test.scale, {})
     if test.needs_retrains and len(case.retrains) < 2:
         return result
     against = case.against()
     values = {label: test.value(seen, against) for label, seen in case.models.items()}
     own = [test.value(seen, case.against(at)) for at, seen in enumerate(case.retrains)]
     result = replace(result, values=values)
+    samples = test.samples(case.models[ORIGINAL], against) if test.samples is not None else 0
     spread = spread_of(own, test.scale, samples)
     if spread is None:
         return replace(result, no_power=NO_RETRAINS, verdicts=_all(values, NO_RETRAINS))
     result = replace(
         result,
         retrains=spread.values,
+        samples=samples,
         mean=spread.mean,
         deviation=spread.deviation,
         distances={

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchmark_adapters.audit.audit_test import Against, AuditTest
 from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.audit.share_sizes import forget_images, forgotten_test_images
 from benchmark_adapters.metrics.activation_distance import activation_distance
 from benchmark_adapters.metrics.cmia import cmia
 from benchmark_adapters.metrics.js_divergence import js_divergence
@@ -126,20 +127,17 @@ def _rmia_at_01_percent(seen: Observation, against: Against) -> float | None:
     return found.tpr_at_01_percent if found else None
 
 
-def _forget_samples(seen: Observation) -> int:
-    return len(seen.answers["forget"].labels)
-
-
 TESTS = (
     AuditTest(
         "forget_accuracy", "forget accuracy", "outputs",
         "how much of the forget set is still answered rightly; a mask answers as Retrain does",
         _forget_accuracy, ("class-wise", "instance-wise"), ("original",), scale="plain",
+        samples=forget_images,
     ),
     AuditTest(
         "one_constant", "after one constant", "outputs",
         "test accuracy on the forgotten class once one number is added to its logit",
-        _recovered, ("class-wise",), RECOVERABLE,
+        _recovered, ("class-wise",), RECOVERABLE, samples=forgotten_test_images,
     ),
     AuditTest(
         "margin_auc", "margin AUC", "outputs",
@@ -162,7 +160,7 @@ TESTS = (
         "cmia", "CMIA", "outputs",
         "whether the other logits lean as Retrains' do on images of the forgotten class",
         _class_membership, ("class-wise",), ("original", "logit_mask", "bias_mask"),
-        needs_retrains=True,
+        needs_retrains=True, samples=forgotten_test_images,
     ),
     AuditTest(
         "rmia_auc", "RMIA AUC", "outputs",
@@ -178,12 +176,12 @@ TESTS = (
         "rmia_tpr_at_1", "RMIA TPR at 1 % FPR", "outputs",
         "the part of the forget set found while 1 % of unseen samples are taken for members",
         _rmia_at_1_percent, ("instance-wise",), ("original",), needs_retrains=True,
-        samples=_forget_samples,
+        samples=forget_images,
     ),
     AuditTest(
         "rmia_tpr_at_01", "RMIA TPR at 0.1 % FPR", "outputs",
         "the same while 0.1 % of unseen samples are",
         _rmia_at_01_percent, ("instance-wise",), ("original",), needs_retrains=True,
-        samples=_forget_samples,
+        samples=forget_images,
     ),
 )  # fmt: skip

@@ -22,13 +22,13 @@ class Spread:
     """The values of k Retrains; scale: on which deviations are counted.
 
     A fraction's deviation shrinks towards 0 and 1, so fractions are compared as log-odds.
-    samples: how many the values are shares of, where they can be shares of few. Retrains that all
-    find none of 512 say little of how many the next one finds: none is half a sample at best.
+    samples: of how many images the values are shares, 0 if they are none. Retrains that all find
+    none of 512 say little of how many the next one finds: what is counted is half a sample at best.
     """
 
     values: tuple[float, ...]
     scale: Scale = "log-odds"
-    samples: int | None = None
+    samples: int = 0
 
     @property
     def mean(self) -> float:
@@ -47,8 +47,8 @@ class Spread:
         return (self._scaled(value) - mean(scaled)) / deviation
 
     def _half_a_sample(self) -> float:
-        """More than the mean, or less where the mean is above a half; 0 if nothing is counted."""
-        if self.samples is None:
+        """More than the mean, or less where the mean is above a half."""
+        if not self.samples:
             return 0.0
         step = math.copysign(0.5 / self.samples, 0.5 - self.mean)
         return abs(self._scaled(self.mean + step) - self._scaled(self.mean))
@@ -73,9 +73,7 @@ def limit(retrains: int, level: float = LEVEL) -> float:
     return float(t.ppf(1 - level / 2, retrains - 1)) * math.sqrt(1 + 1 / retrains)
 
 
-def spread_of(
-    values: Sequence[float | None], scale: Scale, samples: int | None = None
-) -> Spread | None:
+def spread_of(values: Sequence[float | None], scale: Scale, samples: int = 0) -> Spread | None:
     """The `Spread` of the Retrains' values, None unless each of two at least has one."""
     known = tuple(value for value in values if value is not None)
     return Spread(known, scale, samples) if len(known) == len(values) >= 2 else None

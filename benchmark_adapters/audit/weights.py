@@ -9,6 +9,7 @@ from statistics import mean
 from benchmark_adapters.audit.audit_test import Against, AuditTest
 from benchmark_adapters.audit.features import DRIFTED, SAME_FEATURES
 from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.audit.share_sizes import drawn_forget_images
 from benchmark_adapters.metrics.relearn_curve import CHECKPOINTS, RelearnCurve, area_between
 
 
@@ -72,11 +73,13 @@ TESTS = (
         "int8", "forget accuracy, int8", "weights",
         "forget accuracy once weights are rounded to 8 bits, which may undo small changes",
         _trait("int8"), ("class-wise", "instance-wise"), ("original",), scale="plain",
+        samples=drawn_forget_images,
     ),
     AuditTest(
         "int4", "forget accuracy, int4", "weights",
         "the same with 4 bits",
         _trait("int4"), ("class-wise", "instance-wise"), ("original",), scale="plain",
+        samples=drawn_forget_images,
     ),
     AuditTest(
         "nearby", "residual knowledge", "weights",

@@ -31,7 +31,7 @@ def test_of_few_samples_too_one_more_retrain_exceeds_it_no_more_often(samples):
         drawn = [Spread(tuple(row[:-1]), samples=counted).distance(row[-1]) for row in shares]
         return np.mean(np.abs(drawn) > limit(5))
 
-    assert exceeded(None) > 2 * LEVEL
+    assert exceeded(0) > 2 * LEVEL
     assert exceeded(samples) < LEVEL
 
 
