@@ -98,6 +98,8 @@ def _whole(test: TestResult) -> bool:
         and _all(test.verdicts, lambda verdict: verdict in get_args(Verdict))
         and (all(map(_number, known)) or known == [None, None])
         and (test.scale != "log-odds" or all(0 <= value <= 1 for value in test.retrains))
+        and type(test.samples) is int
+        and test.samples >= 0
     )
 
 
