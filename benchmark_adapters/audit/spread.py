@@ -9,6 +9,8 @@ from statistics import mean, stdev
 from typing import Literal
 
 Scale = Literal["log-odds", "plain"]
+# What is judged by another rule is judged again: 2 counts on half a sample at least.
+RULE = 2
 # A true Retrain is called different in one test of a hundred.
 LEVEL = 0.01
 # Fractions at 0 or 1 have no log-odds: half a sample of a hundred.

@@ -20,6 +20,7 @@ from benchmark_adapters.audit.observation_file import (
     read_traits,
     unpacked_observation,
 )
+from benchmark_adapters.audit.spread import RULE
 from benchmark_adapters.audit.traits import rates_in
 from benchmark_adapters.grid.plan import Cell
 from benchmark_adapters.grid.retrains import is_retrain
@@ -30,7 +31,7 @@ from benchmark_adapters.records.record import canonical, write_atomically
 from benchmark_adapters.records.skeletons import skeleton_of
 
 AUDIT = "audit.json"
-_ASKED = [test.name for test in TESTS]
+_ASKED = {"tests_asked": [test.name for test in TESTS], "rule": RULE}
 
 
 def audit_of(
@@ -150,7 +151,7 @@ def with_curves(path: Path, record: Mapping[str, Any], scored: ScoredCase) -> di
 
 
 def _write(path: Path, audit: CaseAudit, judged: Mapping[str, str]) -> None:
-    content = {**audit.as_dict(), "tests_asked": _ASKED, "judged": judged}
+    content = {**audit.as_dict(), **_ASKED, "judged": judged}
     write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
@@ -159,12 +160,12 @@ def _read(
 ) -> tuple[CaseAudit | None, dict[str, str]]:
     """The audit in the file, and what of each model it is of; nothing if its yardstick is another.
 
-    Another yardstick: other Retrains, controls or tests than those of now.
+    Another yardstick: other Retrains, controls or tests than those of now, or another rule.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         audit, judged = CaseAudit.of(content), dict(content["judged"])
-        asked = content["tests_asked"]
+        asked = {name: content[name] for name in _ASKED}
     except (OSError, ValueError, KeyError, TypeError):
         return None, {}
     ours = {cell.label: _of(record) for cell, record in yardstick.items()}

@@ -99,6 +99,18 @@ def test_other_retrains_are_another_yardstick(first, again):
     assert len(more.tests[0].retrains) == 3 and more.limit < before.limit
 
 
+@pytest.mark.parametrize("rule", [1, None])
+def test_what_another_rule_judged_is_judged_again(first, again, rule):
+    path = again / "digits" / "class-3" / "0-audit.json"
+    kept = json.loads(path.read_text())
+    distances = {label: 99.0 for label in kept["tests"][0]["distances"]}
+    old = {**kept, "tests": [{**test, "distances": distances} for test in kept["tests"]]}
+    rules = {} if rule is None else {"rule": rule}
+    path.write_text(json.dumps({k: v for k, v in old.items() if k != "rule"} | rules))
+    made = run(again, ["retrain", "suli"]).audits["class-3", 0]
+    assert made == first[1].audits["class-3", 0]
+
+
 def test_without_evidence_there_is_an_audit_all_the_same(first, tmp_path):
     audits = run(tmp_path, ["retrain", "suli"], evidence=False).audits
     expected = first[1].audits["class-3", 0]
