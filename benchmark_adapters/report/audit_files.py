@@ -99,7 +99,7 @@ def _whole(test: TestResult) -> bool:
         and (all(map(_number, known)) or known == [None, None])
         and (test.scale != "log-odds" or all(0 <= value <= 1 for value in test.retrains))
         and type(test.samples) is int
-        and test.samples >= 0
+        and 0 <= test.samples < 1e9
     )
 
 

@@ -190,6 +190,7 @@ def broken_test(**changes):
         (broken_test(scale="log-odds", retrains=[3, 4]), "'tests[0]' is not what it must be"),
         (broken_test(mean=None), "'tests[0]' is not what it must be"),
         (broken_test(samples=-3), "'tests[0]' is not what it must be"),
+        (broken_test(samples=10**400), "'tests[0]' is not what it must be"),
         (broken_test(title=None), "'tests[0]' is not what it must be"),
     ],
 )
