@@ -19,6 +19,7 @@ from benchmark_adapters.metrics.linear_cka import linear_cka
 from benchmark_adapters.metrics.linear_probe import linear_probe
 from benchmark_adapters.metrics.nearest_class_mean import nearest_class_mean
 from benchmark_adapters.metrics.prototype import prototype_attack
+from benchmark_adapters.metrics.scoring import of_classes
 from suli_plugin.evaluation import Predictions
 from suli_plugin.request import Scope
 
@@ -96,11 +97,6 @@ def forgotten_features(seen: Observation, classes: Sequence[int], settled: bool)
     if classes and "test" in parts:
         rows.append(_rows(parts["test"])[of_classes(parts["test"].labels, classes)])
     return torch.cat(rows)
-
-
-def of_classes(labels: Tensor, classes: Sequence[int]) -> Tensor:
-    """Which labels are of these classes, bool (N,)."""
-    return torch.isin(labels, torch.tensor(list(classes), dtype=torch.int64))
 
 
 def _rows(predictions: Predictions) -> Tensor:

@@ -10,15 +10,11 @@ import torch
 from torch import Tensor
 
 from benchmark_adapters.audit.audit_test import Against
-from benchmark_adapters.audit.features import (
-    SAME_FEATURES,
-    both,
-    forgotten_features,
-    of_classes,
-)
+from benchmark_adapters.audit.features import SAME_FEATURES, both, forgotten_features
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.metrics.answer_order import answer_order
 from benchmark_adapters.metrics.linear_map import explained_variance
+from benchmark_adapters.metrics.scoring import of_classes
 
 FOLDS = 10
 # Controls that leave the other classes' answers as they were, almost.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from benchmark_adapters.audit.audit_test import Against
 from benchmark_adapters.audit.observation import Observation
+from benchmark_adapters.metrics.scoring import of_classes
 from suli_plugin.evaluation import Predictions
 
 
@@ -34,5 +33,4 @@ def drawn_forgotten_test_images(seen: Observation, against: Against) -> int:
 def _forgotten(sets: Mapping[str, Predictions], against: Against) -> int:
     if "test" not in sets:
         return 0
-    classes = torch.tensor(against.classes, dtype=torch.int64)
-    return int(torch.isin(sets["test"].labels, classes).sum())
+    return int(of_classes(sets["test"].labels, against.classes).sum())

@@ -213,7 +213,7 @@ CAPPED = """
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmData:")[2].split()[0]) * 1024
 
-    images = concatenate_datasets([load_base(sys.argv[1], split="test").dataset] * 3)
+    images = concatenate_datasets([load_base(sys.argv[1], split="test").dataset] * 2)
     base = BaseData(images, "cifar10", None, None, "test", ("test",), "img", "label")
     torch.manual_seed(0)
     model = torch.nn.Sequential(
@@ -231,7 +231,7 @@ CAPPED = """
 
     # Whatever is allocated once is there before the cap is set.
     unlearn(image_set(base, memory_limit=1).subset(range(1000)))
-    cap = used() + 64 * 2**20
+    cap = used() + 40 * 2**20
     resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
     try:
         image_set(base)
@@ -245,13 +245,15 @@ CAPPED = """
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_a_forget_set_larger_than_memory_is_unlearned_from_a_stream(real_data):
+    # With a heap for each thread that decodes, what the same images take differs by chance.
+    single = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(CAPPED), str(real_data / "cifar10")],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, **single},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # 30,000 images are 88 MiB decoded: one pass each for entropies and updates, two to measure.
-    assert done.stdout.splitlines() == ["decoded: does not fit", "streamed: 120000 2"]
+    # 20,000 images are 59 MiB decoded: one pass each for entropies and updates, two to measure.
+    assert done.stdout.splitlines() == ["decoded: does not fit", "streamed: 80000 2"]
