@@ -10,7 +10,7 @@ from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.spread import Scale
 from suli_plugin.request import Scope
 
-Kind = Literal["outputs", "features", "weights"]
+Kind = Literal["outputs", "features", "weights", "cost"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ class Against:
 class AuditTest:
     """A function of what was observed, with what is known about it.
 
-    value: None where the test does not apply to the case (no such images or layer). meaning: one
-    line for a person. catches: the controls
-    (and `original`) that the test must call different to have power. needs_retrains: its value
-    can't be had without them. to_original: where the value is a likeness or distance to the
-    Retrains, which says no side: the distance to the original. Elsewhere more is under-forgotten.
-    samples: of how many images the value is a share, None where it is no share; see `Spread`.
+    value: None where the test does not apply to the case (no such images or layer). kind: what is
+    looked at; `cost` asks what forgetting did to the rest. meaning: one line for a person. catches:
+    the controls (and `original`) that the test must call different to have power. needs_retrains:
+    its value can't be had without them. to_original: where the value is a likeness or distance to
+    the Retrains, which says no side: the distance to the original. Elsewhere more is
+    under-forgotten. samples: of how many images the value is a share, None where it is no share;
+    see `Spread`.
     """
 
     name: str

@@ -57,6 +57,11 @@ class TestResult:
         """Whether its verdicts decide anything."""
         return not self.no_power
 
+    @property
+    def asks_of_forgetting(self) -> bool:
+        """Whether it decides what was forgotten; a test of the cost decides whether it was dear."""
+        return self.has_power and self.kind != "cost"
+
 
 @dataclass(frozen=True)
 class CaseAudit:
@@ -86,7 +91,9 @@ class CaseAudit:
     def counted(self, label: str) -> tuple[int, int]:
         """How many tests with power say that the model is like Retrain, and how many have power."""
         decided = [
-            test.verdicts[label] for test in self.tests if test.has_power and label in test.verdicts
+            test.verdicts[label]
+            for test in self.tests
+            if test.asks_of_forgetting and label in test.verdicts
         ]
         return decided.count(LIKE), len(decided)
 

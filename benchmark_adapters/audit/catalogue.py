@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark_adapters.audit import features, origin, outputs, weights
+from benchmark_adapters.audit import cost, features, origin, outputs, weights
 from benchmark_adapters.audit.audit_test import AuditTest
 from suli_plugin.request import Scope
 
@@ -11,6 +11,7 @@ TESTS: tuple[AuditTest, ...] = (
     *origin.TESTS,
     *features.TESTS,
     *weights.TESTS,
+    *cost.TESTS,
 )
 
 

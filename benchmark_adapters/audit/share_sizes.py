@@ -20,6 +20,12 @@ def drawn_forget_images(seen: Observation, against: Against) -> int:
     return len(seen.parts["forget"].labels)
 
 
+def kept_test_images(seen: Observation, against: Against) -> int:
+    """The test images that are not of the forgotten classes; 0 without a test set."""
+    every = len(seen.answers["test"].labels) if "test" in seen.answers else 0
+    return every - forgotten_test_images(seen, against)
+
+
 def forgotten_test_images(seen: Observation, against: Against) -> int:
     """The test images of the forgotten classes; 0 without a test set."""
     return _forgotten(seen.answers, against)

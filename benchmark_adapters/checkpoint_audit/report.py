@@ -18,7 +18,7 @@ from benchmark_adapters.report.rendered import rendered, shown
 from benchmark_adapters.report.strip_plot import strip_plot
 
 PAGE = "index.html"
-KINDS = {"outputs": "Answers", "features": "Features", "weights": "Weights"}
+KINDS = {"outputs": "Answers", "features": "Features", "weights": "Weights", "cost": "Cost"}
 MISSING = "pictures need matplotlib: pip install 'suli-plugin[report]'"
 COUNTED = "counted in the Retrains' standard deviations"
 

@@ -91,5 +91,6 @@ def decided(audit: CaseAudit, label: str) -> Iterator[tuple[str, bool]]:
 
 
 def telling(audit: CaseAudit, label: str) -> list[str]:
-    """The tests with power that say that the model differs."""
-    return [name for name, differs in decided(audit, label) if differs]
+    """The tests of forgetting with power that say that the model differs."""
+    asked = {test.name for test in audit.tests if test.asks_of_forgetting}
+    return [name for name, differs in decided(audit, label) if differs and name in asked]

@@ -7,6 +7,7 @@ from audited import Auditor, controls, decided, telling
 from cheats import CHEATS, masked
 from scipy.stats import binom
 
+from benchmark_adapters.audit.case_audit import LIKE, OVER
 from benchmark_adapters.audit.judge import HELD_OUT
 from benchmark_adapters.audit.spread import LEVEL
 from benchmark_adapters.benchmarks.digits import RECIPE, Digits
@@ -39,7 +40,7 @@ def test_a_test_with_power_tells_every_control_and_every_cheat_from_retrain(audi
 
 
 def test_the_audit_has_power_in_outputs_and_in_features(audit):
-    kinds = Counter(test.kind for test in audit.tests if test.has_power)
+    kinds = Counter(test.kind for test in audit.tests if test.asks_of_forgetting)
     assert kinds["outputs"] >= 3 and kinds["features"] >= 3
     like, of = audit.counted(HELD_OUT)
     assert like == of == kinds.total()
@@ -75,12 +76,18 @@ def test_a_bias_that_is_no_number_is_refused_in_one_line(bias):
 
 
 def test_doing_nothing_for_samples_is_found_by_each_test_with_power(of_samples):
-    with_power = [test.name for test in of_samples.tests if test.has_power]
+    with_power = [test.name for test in of_samples.tests if test.asks_of_forgetting]
     assert telling(of_samples, "original") == with_power and with_power
 
 
 def test_the_drift_of_statistics_does_not_pass_for_a_method_that_forgot_samples(of_samples):
     assert telling(of_samples, "bn_drift")
+
+
+def test_damage_is_found_by_its_cost_which_doing_nothing_does_not_have(of_samples):
+    (cost,) = (test for test in of_samples.tests if test.kind == "cost")
+    assert cost.has_power and cost.verdicts["head_distill"] == OVER
+    assert cost.verdicts["original"] == cost.verdicts["bn_drift"] == LIKE
 
 
 def test_a_head_distilled_anew_answers_as_no_retrain_does(of_samples):

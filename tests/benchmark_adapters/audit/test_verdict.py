@@ -14,11 +14,12 @@ from benchmark_adapters.audit.case_audit import (
 from benchmark_adapters.audit.verdict import verdict_of
 
 
-def result(name, model, control=UNDER, *, power=True):
+def result(name, model, control=UNDER, *, power=True, kind="outputs"):
     verdicts = {"model": model, "retrain_held_out": LIKE, "mask": control}
     values = dict.fromkeys(verdicts, 0.5)
-    return TestResult(name, f"the {name}", "outputs", "what it asks", "plain", values,
-                      verdicts=verdicts, no_power="" if power else "it tells nothing")  # fmt: skip
+    return TestResult(name, f"the {name}", kind, "what it asks", "plain", values, mean=0.9,
+                      deviation=0.01, verdicts=verdicts,
+                      no_power="" if power else "it tells nothing")  # fmt: skip
 
 
 def audit(*tests, limit=5.0, impostors=()):
@@ -66,6 +67,36 @@ def test_what_a_control_passes_too_tells_nothing():
     assert verdict_of(audit(*blind, result("three", LIKE)), "model").outcome == "like Retrain"
     # It is told from the model otherwise.
     assert verdict_of(audit(*blind, impostors=["mask"]), "model").outcome == "like Retrain"
+
+
+def test_who_is_less_accurate_is_not_like_retrain_and_the_cost_is_not_counted():
+    cost = result("accuracy", OVER, kind="cost")
+    dear = audit(result("one", LIKE), result("two", LIKE), cost)
+    found = verdict_of(dear, "model")
+    assert dear.counted("model") == (2, 2) and found.outcome == "differs"
+    assert found.sentence == (
+        "it is like Retrain in all 2 tests with power, but less accurate than one: the accuracy "
+        "0.500, Retrains 0.900 ± 0.010"
+    )
+    many = [result(name, LIKE) for name in "abcde"]
+    found = verdict_of(audit(*many, result("f", UNDER), cost), "model")
+    assert found.outcome == "differs" and "1 of 6 tests with power: under-forgotten (the f)" in (
+        found.sentence
+    )
+    assert found.sentence.endswith("and is less accurate than one: the accuracy 0.500, "
+                                   "Retrains 0.900 ± 0.010")  # fmt: skip
+
+
+def test_a_better_accuracy_costs_nothing_and_alone_says_nothing_of_forgetting():
+    better = result("accuracy", UNDER, LIKE, kind="cost")
+    assert verdict_of(audit(result("one", LIKE), better), "model").outcome == "like Retrain"
+    found = verdict_of(audit(result("accuracy", LIKE, kind="cost")), "model")
+    assert found.outcome == "cannot tell" and found.sentence.endswith("no test has power here")
+
+
+def test_a_control_that_is_told_by_its_damage_takes_nothing_from_the_others():
+    blind = (result("one", LIKE, LIKE), result("accuracy", LIKE, OVER, kind="cost"))
+    assert verdict_of(audit(*blind), "model").outcome == "like Retrain"
 
 
 def test_an_impostor_is_one_whatever_the_tests_say():
