@@ -5,15 +5,13 @@ from __future__ import annotations
 from benchmark_adapters.audit.audit_test import Against, AuditTest
 from benchmark_adapters.audit.observation import Observation
 from benchmark_adapters.audit.share_sizes import kept_test_images
-from benchmark_adapters.metrics.accuracy import part
-from benchmark_adapters.metrics.scoring import of_classes
+from benchmark_adapters.metrics.accuracy import accuracies
 
 
 def _test_accuracy(seen: Observation, against: Against) -> float | None:
-    if not kept_test_images(seen, against):
-        return None
-    test = seen.answers["test"]
-    return part(test, ~of_classes(test.labels, against.classes)).accuracy()
+    answers = seen.answers
+    found = accuracies(answers["forget"], None, answers.get("test"), against.classes)
+    return found.get("test_retain_accuracy" if against.classes else "test_accuracy")
 
 
 # Doing nothing and every mask cost nothing: it is to catch none of them.

@@ -84,8 +84,8 @@ def audit(**options: Any) -> None:
     suli audit org/name --original org/resnet20 --dataset uoft-cs/cifar10 \\
                --forget-class automobile --retrained r1 --retrained r2 --retrained r3
 
-    Exit codes: 0 like Retrain in every test with power, 1 it differs or can't be told from a
-    control (or something failed and is named), 2 wrong usage, 3 cannot tell.
+    Exit codes: 0 like Retrain in every test with power and as accurate, 1 it differs or can't be
+    told from a control (or something failed and is named), 2 wrong usage, 3 cannot tell.
     """
     found = _audited(options)
     _print(found, options)
