@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from statistics import variance
 from typing import Any
 
-from leaderboards.board.board import Board
+import numpy as np
+
+from leaderboards.board.board import Board, is_reference
 from leaderboards.board.metrics import AUDIT_COUNTS, BoardMetric, score_values
 from leaderboards.claims.submission import record_name
 from leaderboards.store.aggregate import stored_submissions, verdicts_of
@@ -49,8 +51,9 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
     """The board with tolerances of level `rerun` from its own records.
 
     By method: FACTOR times the deviation between seeds of one scenario, pooled over its
-    scenarios. A method that the board does not know yet gets the deviations pooled over all. No
-    tolerance is below what rounding explains. command: how it was measured, for the file.
+    scenarios. A method that the board does not know yet gets what three quarters of the methods
+    stay within, yardsticks and controls apart. No tolerance is below what rounding explains.
+    command: how it was measured, for the file.
     Raises ValueError if no method has three seeds of one scenario.
     """
     by_method: dict[str, list[Record]] = {}
@@ -61,20 +64,18 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
         raise ValueError(
             f"{board.name} has no method with {_LEAST} verified records of one scenario"
         )
-    metrics = tuple(_with_rerun(metric, list(known.values())) for metric in board.metrics)
-    noise = {
-        "factor": FACTOR,
-        "n": sum(map(len, known.values())),
-        "command": command,
-        "rerun": {
-            method: {
-                metric.name: _tolerance(metric, [own])
-                for metric in board.metrics
-                if metric.tolerance["rerun"] is not None
-            }
-            for method, own in sorted(known.items())
-        },
+    rerun = {
+        method: {
+            metric.name: _tolerance(metric, own)
+            for metric in board.metrics
+            if metric.tolerance["rerun"] is not None
+        }
+        for method, own in sorted(known.items())
     }
+    others = [each for method, each in rerun.items() if not _apart(board, method)]
+    metrics = tuple(_with_rerun(each, others or list(rerun.values())) for each in board.metrics)
+    count = sum(map(len, known.values()))
+    noise = {"factor": FACTOR, "n": count, "command": command, "rerun": rerun}
     return dataclasses.replace(board, metrics=metrics, noise=noise)
 
 
@@ -83,20 +84,24 @@ def _most_seeds(records: Sequence[Record]) -> int:
     return max(Counter(record["scenario"] for record in records).values())
 
 
-def _with_rerun(metric: BoardMetric, by_method: Sequence[Sequence[Record]]) -> BoardMetric:
+def _apart(board: Board, method: str) -> bool:
+    return is_reference(method) or method in board.controls
+
+
+def _with_rerun(metric: BoardMetric, known: Sequence[Mapping[str, float]]) -> BoardMetric:
+    """Not pooled: one method that destroys the network would excuse whatever a stranger claims."""
     if metric.tolerance["rerun"] is None:
         return metric
-    tolerance = {**metric.tolerance, "rerun": _tolerance(metric, by_method)}
-    return dataclasses.replace(metric, tolerance=tolerance)
+    within = float(np.quantile([each[metric.name] for each in known], 0.75))
+    return dataclasses.replace(metric, tolerance={**metric.tolerance, "rerun": within})
 
 
-def _tolerance(metric: BoardMetric, by_method: Iterable[Sequence[Record]]) -> float:
-    groups: dict[tuple[str, str], list[float]] = {}
-    for own in by_method:
-        for record in own:
-            value = score_values(record).get(metric.name)
-            if value is not None:
-                groups.setdefault((record["method"], record["scenario"]), []).append(value)
+def _tolerance(metric: BoardMetric, records: Sequence[Record]) -> float:
+    groups: dict[str, list[float]] = {}
+    for record in records:
+        value = score_values(record).get(metric.name)
+        if value is not None:
+            groups.setdefault(record["scenario"], []).append(value)
     pairs = [(len(each) - 1, variance(each)) for each in groups.values() if len(each) > 1]
     freedom = sum(count for count, _ in pairs)
     pooled = sum(count * spread for count, spread in pairs) / freedom if freedom else 0.0
