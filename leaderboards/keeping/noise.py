@@ -51,8 +51,9 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
     """The board with tolerances of level `rerun` from its own records.
 
     By method: FACTOR times the deviation between seeds of one scenario, pooled over its
-    scenarios. A method that the board does not know yet gets what three quarters of the methods
-    stay within, yardsticks and controls apart. No tolerance is below what rounding explains.
+    scenarios. A method that the board does not know yet gets the deviations pooled over all, or
+    what three quarters of the methods stay within, yardsticks and controls apart, if that is
+    less. No tolerance is below what rounding explains.
     command: how it was measured, for the file.
     Raises ValueError if no method has three seeds of one scenario.
     """
@@ -72,10 +73,12 @@ def with_noise(board: Board, records: Sequence[Record], command: str) -> Board:
         }
         for method, own in sorted(known.items())
     }
+    together = [record for own in known.values() for record in own]
     others = [each for method, each in rerun.items() if not _apart(board, method)]
-    metrics = tuple(_with_rerun(each, others or list(rerun.values())) for each in board.metrics)
-    count = sum(map(len, known.values()))
-    noise = {"factor": FACTOR, "n": count, "command": command, "rerun": rerun}
+    metrics = tuple(
+        _with_rerun(metric, together, others or list(rerun.values())) for metric in board.metrics
+    )
+    noise = {"factor": FACTOR, "n": len(together), "command": command, "rerun": rerun}
     return dataclasses.replace(board, metrics=metrics, noise=noise)
 
 
@@ -88,20 +91,23 @@ def _apart(board: Board, method: str) -> bool:
     return is_reference(method) or method in board.controls
 
 
-def _with_rerun(metric: BoardMetric, known: Sequence[Mapping[str, float]]) -> BoardMetric:
-    """Not pooled: one method that destroys the network would excuse whatever a stranger claims."""
+def _with_rerun(
+    metric: BoardMetric, together: Sequence[Record], known: Sequence[Mapping[str, float]]
+) -> BoardMetric:
+    """Not pooled alone: a method that destroys the network would excuse what a stranger claims."""
     if metric.tolerance["rerun"] is None:
         return metric
-    within = float(np.quantile([each[metric.name] for each in known], 0.75))
-    return dataclasses.replace(metric, tolerance={**metric.tolerance, "rerun": within})
+    most = float(np.quantile([each[metric.name] for each in known], 0.75))
+    tolerance = {**metric.tolerance, "rerun": min(_tolerance(metric, together), most)}
+    return dataclasses.replace(metric, tolerance=tolerance)
 
 
 def _tolerance(metric: BoardMetric, records: Sequence[Record]) -> float:
-    groups: dict[str, list[float]] = {}
+    groups: dict[tuple[str, str], list[float]] = {}
     for record in records:
         value = score_values(record).get(metric.name)
         if value is not None:
-            groups.setdefault(record["scenario"], []).append(value)
+            groups.setdefault((record["method"], record["scenario"]), []).append(value)
     pairs = [(len(each) - 1, variance(each)) for each in groups.values() if len(each) > 1]
     freedom = sum(count for count, _ in pairs)
     pooled = sum(count * spread for count, spread in pairs) / freedom if freedom else 0.0
