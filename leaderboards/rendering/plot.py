@@ -1,21 +1,26 @@
-"""The trade-off between forgetting and keeping as a picture: where each mark and tick stands."""
+"""What forgetting costs, as a picture: where each mark, each number and each tick stands."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import quantiles
 
 from leaderboards.rendering.aims import value
-from leaderboards.rendering.rows import Spread
+from leaderboards.rendering.rows import AUDIT, Spread
 from leaderboards.rendering.shown_metrics import shown_metric, shown_spread
 from leaderboards.rendering.tables import BoardTable, TableRow
 from leaderboards.untrusted.harmless_text import harmless
 
 RADIUS = 7.5
-X = "forget_accuracy"
+# A number that stands further from its value no longer shows where that is.
+REACH = 6 * RADIUS
+# So few rows have an axis that holds them all.
+FENCED = 8
+FORGET = "forget_accuracy"
 STEPS = (0.5, 1, 2, 5, 10, 20)
-PANELS = {
+KEPT = {
     "class-wise": ("test_retain_accuracy", "retain_accuracy"),
     "instance-wise": ("test_accuracy", "retain_accuracy"),
 }
@@ -39,11 +44,13 @@ class Frame:
 
 
 FRAME = Frame()
+LOWEST = FRAME.bottom - RADIUS - 0.5
 # Where a number may stand beside its value. Heights differ by little and are what is compared, so
 # that a step up or down costs as much as four to the side.
-_STEPS = range(-300, 301, 6)
+_STEPS = range(-48, 49, 6)
 _OFFSETS = sorted(
-    ((float(x), float(y)) for x in _STEPS for y in _STEPS), key=lambda o: math.hypot(o[0], 4 * o[1])
+    ((float(x), float(y)) for x in _STEPS for y in _STEPS if math.hypot(x, y) <= REACH),
+    key=lambda o: math.hypot(o[0], 4 * o[1]),
 )
 Point = tuple[float, float]
 Line = tuple[float, float, float, float]
@@ -60,36 +67,46 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A row: (x, y) is its value, (badge_x, badge_y) where its number stands beside it.
+    """A row: (x, y) is its value; badge is where its number stands, None where none has room.
 
-    whiskers: one standard deviation to each side, as x1, y1, x2, y2 in pixels.
+    below: its value is lower than the axis goes. whiskers: one standard deviation to each side, as
+    x1, y1, x2, y2 in pixels.
     """
 
     row: TableRow
     kind: str
     x: float
     y: float
-    badge_x: float
-    badge_y: float
+    badge: Point | None
+    below: bool
     whiskers: tuple[Line, ...]
     text: str
 
     @property
     def moved(self) -> bool:
         """Whether the number stands away from its value, so that a line must join them."""
-        return (self.x, self.y) != (self.badge_x, self.badge_y)
+        return self.badge not in (None, (self.x, self.y))
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A panel: one metric over the forget accuracy."""
+    """A panel: one accuracy over how much is forgotten."""
 
-    name: str
     x_title: str
     y_title: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     marks: tuple[Mark, ...]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there is a mark without a number."""
+        return any(mark.badge is None for mark in self.marks)
+
+    @property
+    def reaches_below(self) -> bool:
+        """Whether there is a value that is lower than the axis goes."""
+        return any(mark.below for mark in self.marks)
 
 
 @dataclass(frozen=True)
@@ -116,26 +133,34 @@ class Axis:
 
 
 def trade_off_plots(table: BoardTable) -> list[Plot]:
-    """Test (class-wise test-retain) and retain over forget accuracy, where two rows have them."""
-    plots = (_plot(table, name) for name in PANELS[table.board.scope])
+    """What is kept over what is forgotten, where two rows or more have both.
+
+    Kept is the test accuracy, class-wise of the other classes. On an audited board it is set over
+    the tests that can't tell a row from Retrain, and over the forget accuracy, at which what hides
+    stands beside Retrain. On others, it and the retain accuracy over the forget accuracy.
+    """
+    test, retain = KEPT[table.board.scope]
+    audited = any(column.name == AUDIT for column in table.columns)
+    panels = ((AUDIT, test), (FORGET, test)) if audited else ((FORGET, test), (FORGET, retain))
+    plots = (_plot(table, *panel) for panel in panels)
     return [plot for plot in plots if len(plot.marks) > 1]
 
 
-def _plot(table: BoardTable, name: str) -> Plot:
-    entries = list(_entries(table, name))
+def _plot(table: BoardTable, forgotten: str, kept: str) -> Plot:
+    entries = list(_entries(table, forgotten, kept))
     across = _axis([x.mean for *_, x, _ in entries], FRAME.left, FRAME.right)
-    up = _axis([y.mean for *_, y in entries], FRAME.bottom, FRAME.top)
+    up = _axis(_without_low([y.mean for *_, y in entries]), FRAME.bottom, FRAME.top)
+    title = shown_metric(kept).title
     return Plot(
-        name,
-        f"{shown_metric(X).title} accuracy %",
-        f"{shown_metric(name).title} accuracy %",
+        "Audit: like Retrain, % of tests" if forgotten == AUDIT else "Forget accuracy %",
+        f"{title} accuracy %",
         across.ticks(),
         up.ticks(),
-        tuple(_marks(entries, across, up, shown_metric(name).title)),
+        tuple(_marks(entries, across, up, title)),
     )
 
 
-def _entries(table: BoardTable, name: str) -> Iterator[Entry]:
+def _entries(table: BoardTable, forgotten: str, kept: str) -> Iterator[Entry]:
     """Kind, row and values of each row that has both.
 
     Not of refuted rows; and of the paper's only where there are no others, since they are of
@@ -144,9 +169,17 @@ def _entries(table: BoardTable, name: str) -> Iterator[Entry]:
     kinds = {group.kind for group in table.groups} - {"refuted"}
     for group in table.groups:
         for row in group.rows if group.kind in (kinds - {"paper"} or kinds) else ():
-            x, y = value(row.row, X), value(row.row, name)
+            x, y = value(row.row, forgotten), value(row.row, kept)
             if x is not None and y is not None:
                 yield group.kind, row, x, y
+
+
+def _without_low(values: Sequence[float]) -> list[float]:
+    """Those that are not far below most: they would squeeze the others (Tukey's lower fence)."""
+    if len(values) < FENCED:
+        return list(values)
+    first, _, third = quantiles(values, n=4)
+    return [each for each in values if each >= first - 1.5 * (third - first)]
 
 
 def _axis(fractions: Sequence[float], first: float, last: float) -> Axis:
@@ -165,20 +198,22 @@ def _axis(fractions: Sequence[float], first: float, last: float) -> Axis:
 def _marks(entries: Sequence[Entry], across: Axis, up: Axis, title: str) -> Iterator[Mark]:
     taken: list[Point] = []
     for kind, row, x, y in entries:
-        at = (across.pixel(100 * x.mean), up.pixel(100 * y.mean))
+        at = (across.pixel(100 * x.mean), min(up.pixel(100 * y.mean), LOWEST))
         badge = _free_place(at, taken)
-        taken.append(badge)
-        yield Mark(row, kind, *at, *badge, _whiskers(at, x, y, across, up), _text(row, x, y, title))
+        taken += [badge] if badge else []
+        whiskers = _whiskers(at, x, y, across, up)
+        below = 100 * y.mean < up.low
+        yield Mark(row, kind, *at, badge, below, whiskers, _text(row, y, title))
 
 
-def _free_place(at: Point, taken: Sequence[Point]) -> Point:
+def _free_place(at: Point, taken: Sequence[Point]) -> Point | None:
     """The nearest place for a number that covers no other, rather beside its value than above."""
     for across, down in _OFFSETS:
         place = (round(at[0] + across, 2), round(at[1] + down, 2))
         far = all(math.dist(place, other) > 2 * RADIUS + 2 for other in taken)
         if far and FRAME.holds(*place):
             return place
-    return at
+    return None
 
 
 def _whiskers(at: Point, x: Spread, y: Spread, across: Axis, up: Axis) -> tuple[Line, ...]:
@@ -192,9 +227,11 @@ def _whiskers(at: Point, x: Spread, y: Spread, across: Axis, up: Axis) -> tuple[
     return tuple(lines)
 
 
-def _text(row: TableRow, x: Spread, y: Spread, title: str) -> str:
-    metric = shown_metric(X)
-    return (
-        f"{row.number} {harmless(row.row.method, 60)}: forget {shown_spread(x, metric)} %, "
-        f"{title.lower()} {shown_spread(y, metric)} %"
-    )
+def _text(row: TableRow, kept: Spread, title: str) -> str:
+    forget, audit = row.row.metrics.get(FORGET), row.row.audit
+    figures = [
+        *([f"forget {shown_spread(forget, shown_metric(FORGET))} %"] if forget else []),
+        f"{title.lower()} {shown_spread(kept, shown_metric(FORGET))} %",
+        *([f"like Retrain in {row.row.like_retrain} tests"] if audit else []),
+    ]
+    return f"{row.number} {harmless(row.row.method, 60)}: {', '.join(figures)}"

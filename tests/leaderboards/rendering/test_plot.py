@@ -6,7 +6,7 @@ import re
 import pytest
 from leaderboard_example import CLASS_WISE, aggregate, boards, spread
 
-from leaderboards.rendering.plot import FRAME, RADIUS
+from leaderboards.rendering.plot import FRAME, RADIUS, REACH
 from leaderboards.rendering.plot import trade_off_plots as plots_of
 from leaderboards.rendering.rows import board_rows
 from leaderboards.rendering.tables import board_table
@@ -42,18 +42,54 @@ def test_a_value_stands_where_the_ticks_say():
     assert numbers(plot)["original"].x == ticks["100"]
 
 
-@pytest.mark.parametrize("count", [2, 12, 30])
-def test_numbers_cover_neither_each_other_nor_the_frame(count):
-    """Thirty methods that all forget everything and keep everything."""
+def audited(likes, test_retain):
+    """Rows with these counts of ten tests like Retrain, and these accuracies."""
+    row = aggregate()[7]
+    return [
+        {**row, "method": f"m{i}", "audit": {"like": like, "with_power": 10, "cases": 1},
+         "metrics": {**row["metrics"], "test_retain_accuracy": spread(kept, 0.01)}}
+        for i, (like, kept) in enumerate(zip(likes, test_retain, strict=True))
+    ]  # fmt: skip
+
+
+def test_an_audited_board_shows_what_hides_beside_what_forgets():
+    """One axis is what the audit counts, for rows that have one; the other panel has all."""
+    rows = [*audited([0, 4, 10], [0.9, 0.8, 0.7]), aggregate()[0]]
+    counted, forget = plots(rows=rows)
+    assert counted.x_title == "Audit: like Retrain, % of tests" and counted.y_title == (
+        forget.y_title
+    )
+    marks = numbers(counted)
+    ticks = {tick.label: tick.at for tick in counted.x_ticks}
+    assert [marks[f"m{i}"].x for i in range(3)] == [ticks["0"], ticks["40"], ticks["100"]]
+    assert marks["m1"].text.endswith("test-retain 80.0 ± 1.0 %, like Retrain in 4 of 10 tests")
+    assert "original" not in marks and "original" in numbers(forget)
+
+
+def test_what_lies_far_below_most_does_not_squeeze_the_others():
+    rows = audited(range(10), [0.1, *(0.85 + 0.01 * i for i in range(9))])
+    plot, _ = plots(rows=rows)
+    marks = numbers(plot)
+    assert plot.y_ticks[0].label == "84"
+    assert [name for name, mark in marks.items() if mark.below] == ["m0"] and plot.reaches_below
+    assert marks["m1"].y < marks["m0"].y < FRAME.bottom and "test-retain 10.0" in marks["m0"].text
+    assert not any(each.reaches_below for each in plots(rows=rows[:7]))
+
+
+@pytest.mark.parametrize("count", [2, 12, 60])
+def test_numbers_cover_neither_each_other_nor_the_frame_and_stand_near(count):
+    """Many methods that all forget everything and keep everything."""
     row = aggregate()[7]
     rows = [{**row, "method": f"m{i}"} for i in range(count)]
     for plot in plots(rows=rows):
-        at = [(mark.badge_x, mark.badge_y) for mark in plot.marks]
-        assert len(at) == count
+        at = [mark.badge for mark in plot.marks if mark.badge]
+        assert len(plot.marks) == count and plot.crowded == (count == 60)
+        assert len(at) == count or 12 < len(at) < count
         for index, one in enumerate(at):
             assert all(math.dist(one, other) > 2 * RADIUS for other in at[:index])
             assert FRAME.left < one[0] < FRAME.right and FRAME.top < one[1] < FRAME.bottom
-        assert sum(mark.moved for mark in plot.marks) == count - 1
+            assert math.dist(one, (plot.marks[0].x, plot.marks[0].y)) <= REACH
+        assert sum(mark.moved for mark in plot.marks) == len(at) - 1
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4037, 0.99, 1.0])
