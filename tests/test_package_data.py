@@ -6,7 +6,7 @@ from repository import ROOT
 
 ROOMS = ("suli_plugin", "benchmark_adapters", "leaderboards")
 # Of this repository alone: no code reads them from where it is installed.
-KEPT_HERE = ("COMPARISON.md", "TUNING.md", "page", "results")
+KEPT_HERE = ("AUDITS.md", "COMPARISON.md", "TUNING.md", "page", "results")
 
 
 def shipped():

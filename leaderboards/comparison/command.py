@@ -50,8 +50,13 @@ RESULTS = FOLDER / "results"
     help="Folder of runs of a method of ours, one a setting.",
 )  # fmt: skip
 @click.option(
+    "--audits", type=click.Path(path_type=Path, file_okay=False), default=RESULTS / "audits",
+    show_default=True, help="Folder of the audits behind the boards of the contest.",
+)  # fmt: skip
+@click.option(
     "--document", "documents", multiple=True, type=click.Path(path_type=Path, dir_okay=False),
-    default=[FOLDER / "COMPARISON.md", FOLDER / "TUNING.md"], show_default=True,
+    default=[FOLDER / f"{name}.md" for name in ("COMPARISON", "AUDITS", "TUNING")],
+    show_default=True,
     help="File whose markers are filled.",
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if the file is stale.")
@@ -64,11 +69,12 @@ def compare(
     trials: Path,
     forget_only: Path,
     trade_off: Path,
+    audits: Path,
     documents: Sequence[Path],
     check: bool,
     as_json: bool,
 ) -> None:
-    """Fill in our figures beside the paper's Tables 2 to 5, and the trials of tuning.
+    """Fill in our figures beside the paper's Tables 2 to 5, audits, and the trials of tuning.
 
     Exit codes: 0 done, 1 a stale file or one that cannot be read, 2 wrong usage.
     """
@@ -76,7 +82,7 @@ def compare(
         from leaderboards.rendering.rendered_files import stale, write_files
 
         tables = {
-            **_tables(records, store, experiments, tuning),
+            **_tables(records, store, audits, experiments, tuning),
             **_tables_of_runs(trials, forget_only, trade_off),
         }
         files = {document: _filled(document, tables) for document in documents}
@@ -90,17 +96,22 @@ def compare(
     sys.exit(1 if check and changed else 0)
 
 
-def _tables(records: Path, store: Path, experiments: Path, tuning: Path) -> dict[str, str]:
+def _tables(
+    records: Path, store: Path, audits: Path, experiments: Path, tuning: Path
+) -> dict[str, str]:
+    from leaderboards.comparison.audited import audited_tables
     from leaderboards.comparison.nearness import nearness_tables
     from leaderboards.comparison.paper import comparison_tables, experiment_table
     from leaderboards.comparison.record_folder import contest_records, records_below
     from leaderboards.comparison.tuning_tables import tuning_tables
 
-    found = [*records_below(records), *contest_records(store)]
+    contest = contest_records(store)
+    found = [*records_below(records), *contest]
     changing = records_below(experiments)
     return {
         **comparison_tables(found),
         "paper.nearness": nearness_tables(found),
+        **audited_tables(audits, contest),
         "paper.experiments": experiment_table(changing, _published(changing)),
         **tuning_tables(records_below(tuning, trials=True)),
     }

@@ -21,6 +21,7 @@ from benchmark_adapters.records.record import canonical
 from benchmark_adapters.tuning.run import TrialRuns
 from benchmark_adapters.tuning.trial_cells import trial_cells
 from leaderboards.board.metrics import AUDIT_COUNTS
+from leaderboards.comparison.audited import audited_values
 from leaderboards.rendering.rows import GAP
 from leaderboards.reproduction.board_tables import gap_against
 from leaderboards.reproduction.command_lines import labels, tuning_of
@@ -141,6 +142,7 @@ class Runner:
         audit = read_audit(case, seed)
         if audit is not None and own.is_audited:
             values |= dict(zip(AUDIT_COUNTS, map(float, audit.counted(label)), strict=True))
+            values |= audited_values(audit, label)
         gap = gap_against(record, _golden(record, outcome))
         measured = read_values(case / f"{seed}-{VALUES}")
         more = measured_values(measured, label) if measured is not None else {}

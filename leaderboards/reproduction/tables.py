@@ -8,6 +8,7 @@ from pathlib import Path
 
 from leaderboards.board.board import board_names
 from leaderboards.comparison.record_folder import contest_records, records_below
+from leaderboards.reproduction.audited_tables import audited_tables
 from leaderboards.reproduction.board_tables import board_tables
 from leaderboards.reproduction.forget_only_tables import forget_only_tables, trade_off_tables
 from leaderboards.reproduction.paper_tables import experiments_table, paper_tables
@@ -26,12 +27,13 @@ _FAMILIES: Mapping[str, Callable[[Path], list[Table]]] = {
         *equal_tuning_tables(results / "trials"),
     ],
     "forget-only": lambda results: forget_only_tables(results / "forget_only"),
+    "audited": audited_tables,
     "trade-off": lambda results: trade_off_tables(results / "trade_off"),
 }
 
 
 def committed_tables(results: Path, name: str = "") -> dict[str, Table]:
-    """The tables that the results fill: boards, those beside the paper's, and of trials.
+    """The tables that the results fill: boards, audits, those beside the paper's, and of trials.
 
     name: of the one that is meant, if it is known, so that others need not be made. Raises
     ValueError for a folder that holds no results, or broken ones.
