@@ -228,7 +228,8 @@ def number(spread: Spread | None, scale: float, decimals: int) -> str:
     """`96.0 ± 0.1`, without a deviation where there is one value, a dash where there is none."""
     if spread is None or spread["mean"] is None:
         return "–"
-    text = f"{spread['mean'] * scale:.{decimals}f}"
+    # Adding zero makes a plain one of what rounds to minus zero.
+    text = f"{round(spread['mean'] * scale, decimals) + 0.0:.{decimals}f}"
     return text if spread["std"] is None else f"{text} ± {spread['std'] * scale:.{decimals}f}"
 
 
