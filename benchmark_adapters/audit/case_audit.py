@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -87,6 +87,11 @@ class CaseAudit:
     def verdicts(self, label: str) -> dict[str, Verdict]:
         """Of one model, by the test's name; the audit's verdict is this list."""
         return {test.name: test.verdicts.get(label, NOT_TESTED) for test in self.tests}
+
+    def measured(self, label: str, names: Iterable[str]) -> dict[str, float]:
+        """What these tests measured of a model, in their order; none that has no value of it."""
+        values = {test.name: test.values.get(label) for test in self.tests}
+        return {name: value for name in names if (value := values.get(name)) is not None}
 
     def counted(self, label: str) -> tuple[int, int]:
         """How many tests with power say that the model is like Retrain, and how many have power."""

@@ -41,13 +41,18 @@ def audited_tables(folder: Path, records: Sequence[Record]) -> dict[str, str]:
     """Markdown by name, `audited.<benchmark>.<scenario>`; none without the folder.
 
     folder: `<benchmark>/<scenario>/<seed>-audit.json`, as `suli bench run` writes them. records: of
-    the boards, whose models these must be. Means and deviations are over the originals, Retrains'
-    over all of them. Raises ValueError where a record's model was not audited.
+    the boards, whose models these must be; below a table stand those that no audit was brought of.
+    Means and deviations are over the originals, Retrains' over all of them. Raises ValueError where
+    another model was audited.
     """
-    return {
-        f"audited.{scenario.parent.name}.{scenario.name}": _table(checked_audits(scenario, records))
-        for scenario in audited_scenarios(folder)
-    }
+    tables = {}
+    for scenario in audited_scenarios(folder):
+        audits = checked_audits(scenario, records)
+        known = set.intersection(*(set(audit.hashes) for audit in audits))
+        without = {each["method"] for each in records_at(scenario, records)} - known
+        name = f"audited.{scenario.parent.name}.{scenario.name}"
+        tables[name] = _table(audits) + _left_out(sorted(without))
+    return tables
 
 
 def audited_scenarios(folder: Path) -> list[Path]:
@@ -58,26 +63,25 @@ def audited_scenarios(folder: Path) -> list[Path]:
 def checked_audits(scenario: Path, records: Sequence[Record]) -> list[CaseAudit]:
     """A scenario's audits, by seed, of these records' very models.
 
-    Raises ValueError for one that can't be read, and where a record's model is not in it.
+    Raises ValueError for one that can't be read or is missing, and where another model than a
+    record's is in it.
     """
     audits = {audit.seed: audit for audit in _audits(scenario)}
-    place = (scenario.parent.name, scenario.name)
-    for record in records:
-        if (record["benchmark"], record["scenario"]) == place:
-            audit = audits.get(record["seed"])
-            known = audit.hashes.get(record["method"]) if audit is not None else None
-            if known != record["unlearned_hash"]:
-                raise ValueError(
-                    f"{scenario} has no audit of {record['method']}, seed {record['seed']}, as it "
-                    f"is on the board; run it with the Retrains and bring its *-{AUDIT}"
-                )
+    for record in records_at(scenario, records):
+        method, seed = record["method"], record["seed"]
+        found = audits[seed].hashes.get(method) if seed in audits else ""
+        if found not in (None, record["unlearned_hash"]):
+            raise ValueError(
+                f"{scenario} has no audit of {method}, seed {seed}, as it is on the board; run it "
+                f"with the Retrains and bring its {seed}-{AUDIT}"
+            )
     return [audits[seed] for seed in sorted(audits)]
 
 
-def audited_values(audit: CaseAudit, label: str) -> dict[str, float]:
-    """What the shown tests measured of a model, by the test's name."""
-    values = {test.name: test.values.get(label) for test in audit.tests}
-    return {name: value for name in SHOWN[audit.scope] if (value := values.get(name)) is not None}
+def records_at(scenario: Path, records: Sequence[Record]) -> list[Record]:
+    """Those of one scenario's folder."""
+    place = (scenario.parent.name, scenario.name)
+    return [each for each in records if (each["benchmark"], each["scenario"]) == place]
 
 
 def _audits(scenario: Path) -> Iterator[CaseAudit]:
@@ -101,6 +105,11 @@ def _table(audits: Sequence[CaseAudit]) -> str:
     )
 
 
+def _left_out(methods: Sequence[str]) -> str:
+    names = ", ".join(f"`{method}`" for method in methods)
+    return f"\n\nOn the board, but no audit was brought of: {names}." if names else ""
+
+
 def _ordered(audits: Sequence[CaseAudit]) -> list[str]:
     """References, then methods by the tests in which they are like Retrain, then controls."""
     roles = {label: role for audit in audits for label, role in audit.roles.items()}
@@ -119,8 +128,9 @@ def _count(audits: Sequence[CaseAudit], label: str) -> str:
 
 
 def _measured(audits: Sequence[CaseAudit], label: str) -> Iterator[str]:
-    each = [audited_values(audit, label) for audit in audits]
-    for name in SHOWN[audits[0].scope]:
+    shown = SHOWN[audits[0].scope]
+    each = [audit.measured(label, shown) for audit in audits]
+    for name in shown:
         yield number(spread_of(values.get(name) for values in each), 100, 1)
 
 

@@ -69,8 +69,8 @@ class Tick:
 class Mark:
     """A row: (x, y) is its value; badge is where its number stands, None where none has room.
 
-    below: its value is lower than the axis goes. whiskers: one standard deviation to each side, as
-    x1, y1, x2, y2 in pixels.
+    below: its value is lower than a mark can stand. whiskers: one standard deviation to each side,
+    as x1, y1, x2, y2 in pixels.
     """
 
     row: TableRow
@@ -105,7 +105,7 @@ class Plot:
 
     @property
     def reaches_below(self) -> bool:
-        """Whether there is a value that is lower than the axis goes."""
+        """Whether there is a value that is lower than a mark can stand."""
         return any(mark.below for mark in self.marks)
 
 
@@ -198,12 +198,12 @@ def _axis(fractions: Sequence[float], first: float, last: float) -> Axis:
 def _marks(entries: Sequence[Entry], across: Axis, up: Axis, title: str) -> Iterator[Mark]:
     taken: list[Point] = []
     for kind, row, x, y in entries:
-        at = (across.pixel(100 * x.mean), min(up.pixel(100 * y.mean), LOWEST))
+        height = up.pixel(100 * y.mean)
+        at = (across.pixel(100 * x.mean), min(height, LOWEST))
         badge = _free_place(at, taken)
         taken += [badge] if badge else []
         whiskers = _whiskers(at, x, y, across, up)
-        below = 100 * y.mean < up.low
-        yield Mark(row, kind, *at, badge, below, whiskers, _text(row, y, title))
+        yield Mark(row, kind, *at, badge, height > LOWEST, whiskers, _text(row, y, title))
 
 
 def _free_place(at: Point, taken: Sequence[Point]) -> Point | None:

@@ -21,11 +21,11 @@ from benchmark_adapters.records.record import canonical
 from benchmark_adapters.tuning.run import TrialRuns
 from benchmark_adapters.tuning.trial_cells import trial_cells
 from leaderboards.board.metrics import AUDIT_COUNTS
-from leaderboards.comparison.audited import audited_values
+from leaderboards.comparison.audited import SHOWN
+from leaderboards.comparison.forget_only import MEASURED
 from leaderboards.rendering.rows import GAP
 from leaderboards.reproduction.board_tables import gap_against
 from leaderboards.reproduction.command_lines import labels, tuning_of
-from leaderboards.reproduction.forget_only_tables import measured_values
 from leaderboards.reproduction.place import Place, benchmark_of
 from leaderboards.reproduction.table import Record, Recorded, Values, values_of
 from suli_plugin.benchmark import Benchmark
@@ -142,10 +142,10 @@ class Runner:
         audit = read_audit(case, seed)
         if audit is not None and own.is_audited:
             values |= dict(zip(AUDIT_COUNTS, map(float, audit.counted(label)), strict=True))
-            values |= audited_values(audit, label)
+            values |= audit.measured(label, SHOWN[audit.scope])
         gap = gap_against(record, _golden(record, outcome))
         measured = read_values(case / f"{seed}-{VALUES}")
-        more = measured_values(measured, label) if measured is not None else {}
+        more = {} if measured is None else measured.measured(label, MEASURED[measured.scope])
         return {**values, **more, **({} if gap is None else {GAP: gap})}
 
 

@@ -11,8 +11,8 @@ from leaderboards.board.metrics import AUDIT_COUNTS
 from leaderboards.comparison.audited import (
     SHOWN,
     audited_scenarios,
-    audited_values,
     checked_audits,
+    records_at,
 )
 from leaderboards.comparison.record_folder import contest_records
 from leaderboards.reproduction.table import Record, Recorded, Table, columns_of, recorded, row
@@ -27,21 +27,20 @@ def audited_tables(results: Path) -> list[Table]:
 
 def _table(scenario: Path, records: Sequence[Record]) -> Table:
     audits = {audit.seed: audit for audit in checked_audits(scenario, records)}
-    place = (scenario.parent.name, scenario.name)
-    own = [each for each in records if (each["benchmark"], each["scenario"]) == place]
-    scope = own[0]["scope"]
+    scope = next(iter(audits.values())).scope
     titles = {name: title.removesuffix(" %") for name, title in SHOWN[scope].items()}
     columns = columns_of((*AUDIT_COUNTS, *titles), titles)
     rows: dict[str, list[Recorded]] = {}
-    for record in own:
-        if not is_retrain(record["method"]):
-            found = _recorded(record, audits[record["seed"]])
-            rows.setdefault(record["method"], []).append(found)
+    for record in records_at(scenario, records):
+        method, audit = record["method"], audits[record["seed"]]
+        if method in audit.hashes and not is_retrain(method):
+            rows.setdefault(method, []).append(_recorded(record, audit))
     made = tuple(row(method, "", each, columns) for method, each in rows.items())
-    return Table(f"audited.{'.'.join(place)}", f"What audits measured, {scope}", columns, made)
+    name = f"audited.{scenario.parent.name}.{scenario.name}"
+    return Table(name, f"What audits measured, {scope}", columns, made)
 
 
 def _recorded(record: Record, audit: CaseAudit) -> Recorded:
     counts = dict(zip(AUDIT_COUNTS, map(float, audit.counted(record["method"])), strict=True))
-    more = counts | audited_values(audit, record["method"])
+    more = counts | audit.measured(record["method"], SHOWN[audit.scope])
     return recorded(record, more=more, beside=(RETRAIN,))

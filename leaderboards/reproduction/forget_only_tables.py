@@ -45,13 +45,6 @@ def trade_off_tables(folder: Path) -> list[Table]:
     return list(found.values())
 
 
-def measured_values(found: CaseAudit, label: str) -> dict[str, float]:
-    """What an audit measures of a model without Retrains, by the test's name."""
-    values = {test.name: test.values.get(label) for test in found.tests}
-    names = MEASURED[found.scope]
-    return {name: value for name in names if (value := values.get(name)) is not None}
-
-
 def _table(name: str, records: Sequence[Record], values: CaseAudit) -> Table:
     scope = records[0]["scope"]
     names = CLASS_WISE if scope == "class-wise" else INSTANCE_WISE
@@ -74,5 +67,6 @@ def _row(
 ) -> Row:
     if record.get("control"):
         beside = [ORIGINAL]
-    own = recorded(record, more=measured_values(values, record["method"]), beside=beside)
+    more = values.measured(record["method"], MEASURED[values.scope])
+    own = recorded(record, more=more, beside=beside)
     return row(record["method"], "", [own], columns)

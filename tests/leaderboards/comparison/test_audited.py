@@ -82,7 +82,8 @@ def test_audits_of_other_models_are_refused(records, tmp_path):
     shutil.copytree(AUDITS / "cifar10-fast" / "class-3", folder)
     (one,) = (r for r in records if (r["scenario"], r["seed"], r["method"]) == ("class-3", 1, "su"))
     other = [{**one, "unlearned_hash": "0" * 64}]
-    with pytest.raises(ValueError, match=r"class-3 has no audit of su, seed 1, as it is on the"):
+    said = r"class-3 has no audit of su, seed 1, as it is on the board; .* its 1-audit\.json"
+    with pytest.raises(ValueError, match=said):
         audited_tables(tmp_path, other)
     (folder / f"1-{AUDIT}").unlink()
     with pytest.raises(ValueError, match=r"no audit of su, seed 1"):
@@ -90,6 +91,13 @@ def test_audits_of_other_models_are_refused(records, tmp_path):
     (folder / f"1-{AUDIT}").write_text("{")
     with pytest.raises(ValueError, match=r"1-audit\.json is no audit that this version can read"):
         audited_tables(tmp_path, [one])
+
+
+def test_a_row_without_an_audit_is_said_to_have_none(records):
+    new = {**next(r for r in records if r["scenario"] == "class-5"), "method": "theirs"}
+    table = audited_tables(AUDITS, [*records, new])["audited.cifar10-fast.class-5"]
+    assert table.endswith("\n\nOn the board, but no audit was brought of: `theirs`.")
+    assert "brought" not in "".join(audited_tables(AUDITS, records).values())
 
 
 def test_without_a_folder_there_is_no_table(records, tmp_path):

@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 
 import pytest
 from hostile_rows import TEXTS, hostile_rows
-from leaderboard_example import aggregate, boards
+from leaderboard_example import aggregate, boards, spread
 
 from leaderboards.rendering.page import page_file, static_page
 from leaderboards.rendering.rows import board_rows
 from leaderboards.rendering.tables import board_table
 from leaderboards.untrusted.harmless_text import harmless
 
+CROWDED, BELOW = "Small marks have no room for a number", "▾ lies below the axis"
 VOID = {"meta", "link", "br"}
 # An element with its end in its start tag, as SVG has them.
 ADDRESSES = {"href", "src", "action", "srcset", "data", "poster", "formaction", "xlink:href"}
@@ -169,3 +170,20 @@ def test_a_hostile_text_is_text_wherever_it_stands(index):
 def test_no_text_on_the_page_steers_a_display():
     text = rendered(hostile_rows())
     assert not re.search("[\x00-\x08\x0b-\x1f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
+
+
+def test_marks_without_a_number_and_below_the_axis_are_explained_where_there_are_any():
+    """Sixty rows at one place, and one whose other classes are lost."""
+    row = aggregate()[7]
+    lost = {**row["metrics"], "test_retain_accuracy": spread(0.1, 0.01)}
+    same = [{**row, "method": f"m{i}"} for i in range(60)]
+    plain, many = (
+        static_page([board_table(boards()[0], board_rows(rows))])
+        for rows in (aggregate()[:3], [*same, {**row, "method": "lost", "metrics": lost}])
+    )
+    assert CROWDED not in plain and BELOW not in plain and 'class="dot" d=' not in plain
+    assert CROWDED in many and BELOW in many and many.count('class="dot" d=') == 1
+    small = re.findall(r'<circle class="shape"[^>]*r="3.75"', many)
+    numbered = re.findall(r"<text[^>]*>\d+</text></g>", many)
+    # Each of the two panels has a mark for each row, with a number or small.
+    assert len(small) + len(numbered) == 2 * 61 and small and numbered
